@@ -1,0 +1,51 @@
+"""Natural gradients, Mahalanobis metrics and Fisher information, small enough to read.
+
+A `Metric` measures small steps, a `Family` maps parameters to densities, `fisher_metric` makes the one from the other.
+Section numbers in the docstrings are those of Madsen's note, which the book in `chapters/` follows.
+Arrays follow the habit of `numpy.linalg`: the last axis holds the coordinates, leading axes broadcast.
+"""
+
+from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
+from .families import Bernoulli, Family, Gaussian
+from .fisher import (
+    Estimate,
+    empirical_fisher,
+    fisher_from_hessian,
+    fisher_information,
+    fisher_metric,
+    fisher_monte_carlo,
+)
+from .metric import Dense, Diagonal, Dual, Metric, euclidean, from_covariance, from_frame
+from .steepest import directional_derivative, natural_gradient, steepest_direction
+from .taylor import numerical_gradient, numerical_hessian, observed_order
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bernoulli",
+    "Dense",
+    "Diagonal",
+    "Dual",
+    "Estimate",
+    "Family",
+    "Gaussian",
+    "Metric",
+    "chi2_divergence",
+    "directional_derivative",
+    "empirical_fisher",
+    "euclidean",
+    "fisher_from_hessian",
+    "fisher_information",
+    "fisher_metric",
+    "fisher_monte_carlo",
+    "from_covariance",
+    "from_frame",
+    "kl_divergence",
+    "kl_quadratic",
+    "kl_series",
+    "natural_gradient",
+    "numerical_gradient",
+    "numerical_hessian",
+    "observed_order",
+    "steepest_direction",
+]

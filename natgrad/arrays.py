@@ -1,0 +1,173 @@
+"""The only validation: what comes in is a finite real array of the right shape, or an error says what it is.
+
+Every message has one form, `` `name` must <property>, but <measurement>. ``, and names the caller's own argument.
+Nothing is repaired: no symmetrising, clipping or dropping. Integers become float64; float32 stays float32.
+"""
+
+from numbers import Integral
+
+import numpy as np
+
+# Two entries that should be equal may differ by a few roundings of the product that made them, not by more.
+SYMMETRY_ROUNDINGS = 1000
+
+
+def numbers(value, name: str) -> np.ndarray:
+    """Return `value` as a non-empty array of float32 or float64 numbers, finite or not."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(
+            f"`{name}` must not be masked, but {np.ma.count_masked(value)} of its entries are."
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"`{name}` must be a rectangular array, but its rows differ in length."
+        ) from None
+    if array.dtype.kind in "iu":
+        array = array.astype(np.float64)
+    if array.dtype not in (np.float32, np.float64):
+        found = type(value).__name__ if array.ndim == 0 else f"an array of {array.dtype}"
+        raise ValueError(
+            f"`{name}` must hold real numbers (integers, float32 or float64), but it is {found}."
+        )
+    if array.size == 0:
+        raise ValueError(f"`{name}` must not be empty, but its shape is {array.shape}.")
+    return array
+
+
+def real(value, name: str) -> np.ndarray:
+    """Return `value` as a non-empty array of finite float32 or float64 numbers."""
+    array = numbers(value, name)
+    if not np.isfinite(array).all():
+        bad = array[~np.isfinite(array)][0]
+        raise ValueError(f"`{name}` must be finite, but it contains {bad}.")
+    return array
+
+
+def vector(value, name: str, dim: int | None = None) -> np.ndarray:
+    """Return `value` as an array of vectors, shape (..., dim)."""
+    array = real(value, name)
+    if array.ndim == 0:
+        raise ValueError(
+            f"`{name}` must have coordinates in its last axis, but it is a single number."
+        )
+    if dim is not None and array.shape[-1] != dim:
+        raise ValueError(
+            f"`{name}` must have length {dim} in its last axis, but its shape is {array.shape}."
+        )
+    return array
+
+
+def point(value, name: str, dim: int | None = None) -> np.ndarray:
+    """Return `value` as a single vector, shape (dim,)."""
+    array = vector(value, name, dim)
+    if array.ndim != 1:
+        raise ValueError(f"`{name}` must be a single vector, but its shape is {array.shape}.")
+    return array
+
+
+def square(value, name: str) -> np.ndarray:
+    """Return `value` as an array of square matrices, shape (..., n, n)."""
+    array = real(value, name)
+    if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
+        raise ValueError(
+            f"`{name}` must be square in its last two axes, but its shape is {array.shape}."
+        )
+    return array
+
+
+def positive(value, name: str) -> np.ndarray:
+    """Return `value` as an array of vectors with positive entries, shape (..., dim)."""
+    array = vector(value, name)
+    if array.min() <= 0:
+        raise ValueError(f"`{name}` must be positive, but its smallest entry is {array.min():.6g}.")
+    return array
+
+
+def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return a symmetric positive definite `value`, shape (..., n, n), and its lower Cholesky factor."""
+    matrix = square(value, name)
+    n, eps = matrix.shape[-1], np.finfo(matrix.dtype).eps
+    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
+    # Measured against the diagonal, so that a change of units changes no decision.
+    scale = np.sqrt(np.abs(diagonal))
+    with np.errstate(over="ignore"):
+        mismatch = np.abs(matrix - matrix.mT)
+    excess = mismatch - SYMMETRY_ROUNDINGS * eps * scale[..., :, None] * scale[..., None, :]
+    worst = np.unravel_index(np.argmax(excess), excess.shape)
+    if excess[worst] > 0:
+        (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
+        raise ValueError(
+            f"`{name}` must be symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
+            f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
+        )
+    try:
+        factor = np.linalg.cholesky(matrix)
+        pivots = np.diagonal(factor, axis1=-2, axis2=-1) ** 2
+        definite = (pivots > n * eps * diagonal).all()
+    except np.linalg.LinAlgError:
+        definite = False
+    if not definite:
+        smallest = np.linalg.eigvalsh(matrix).min()
+        raise ValueError(
+            f"`{name}` must be positive definite, but its smallest eigenvalue is {smallest:.6g}."
+        )
+    return matrix, factor
+
+
+def invertible(value, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return an invertible `value` M, shape (..., n, n), and the lower Cholesky factor of M Mᵀ, without forming that."""
+    matrix = square(value, name)
+    n, eps = matrix.shape[-1], np.finfo(matrix.dtype).eps
+    # M = L Q with Q orthogonal, hence M Mᵀ = L Lᵀ; the signs make the diagonal of L positive.
+    triangle = np.linalg.qr(matrix.mT, mode="r").mT
+    diagonal = np.diagonal(triangle, axis1=-2, axis2=-1)
+    if not (np.abs(diagonal) > n * eps * np.linalg.norm(matrix, axis=-1)).all():
+        smallest = np.linalg.svd(matrix, compute_uv=False).min()
+        raise ValueError(
+            f"`{name}` must be invertible, but its smallest singular value is {smallest:.6g}."
+        )
+    return matrix, triangle * np.sign(diagonal)[..., None, :]
+
+
+def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the common shape of the named shapes, or say which of them do not fit together."""
+    try:
+        return np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        names = " and ".join(f"`{name}`" for name in shapes)
+        found = " and ".join(str(shape) for shape in shapes.values())
+        raise ValueError(
+            f"{names} must have leading axes that broadcast, but these are {found}."
+        ) from None
+
+
+def count(value, name: str, smallest: int = 1) -> int:
+    """Return `value` as an integer of at least `smallest`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"`{name}` must be an integer, but it is a {type(value).__name__}.")
+    if value < smallest:
+        raise ValueError(f"`{name}` must be at least {smallest}, but it is {value}.")
+    return int(value)
+
+
+def instance(value, name: str, kind: type):
+    """Return `value` if it is a `kind`."""
+    if not isinstance(value, kind):
+        raise TypeError(f"`{name}` must be a {kind.__name__}, but it is a {type(value).__name__}.")
+    return value
+
+
+def function(value, name: str):
+    """Return `value` if it can be called."""
+    if not callable(value):
+        raise TypeError(f"`{name}` must be callable, but it is a {type(value).__name__}.")
+    return value
+
+
+def frozen(array: np.ndarray) -> np.ndarray:
+    """Return a copy that nobody can write to, so that what was validated stays valid."""
+    array = array.copy()
+    array.flags.writeable = False
+    return array
