@@ -1,0 +1,63 @@
+# Two commands matter, `make book` and `make test`. Both make the environment they need.
+# Packages are installed with --no-deps because requirements.txt names every one.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CHAPTERS := $(wildcard chapters/[0-9]*.ipynb)
+# The folder itself is listed because its time changes when a page is removed.
+SOURCES := _config.yml _toc.yml chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
+
+.DELETE_ON_ERROR:
+.PHONY: help book test record lock clean
+
+help:
+	@echo "make book     build the book and say where to open it"
+	@echo "make test     check everything: style, package, every stored output of every chapter, book"
+	@echo "make record   run the chapters again and store what they give (read the diff)"
+	@echo "make lock     write requirements.txt from pyproject.toml"
+	@echo "make clean    remove everything that these commands made"
+	@echo "Each uses python3; for another Python (3.11 or newer) add for example PYTHON=python3.12"
+
+book: _build/html/index.html
+	@echo "Open $(CURDIR)/_build/html/index.html"
+
+# The old pages go first, so that no page outlives its source.
+# After a failed build .DELETE_ON_ERROR removes index.html, so that it is not taken for one that is up to date.
+_build/html/index.html: .venv/installed $(SOURCES)
+	rm -rf _build
+	$(BIN)/jupyter-book build . -W -n --keep-going --all
+
+# The book comes before the long part, so that the last thing to be seen is the count of what passed.
+test: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/cffconvert --validate
+	@$(MAKE) --no-print-directory book
+	$(BIN)/python -m pytest
+
+record: .venv/installed
+	$(BIN)/jupyter-nbconvert --to notebook --inplace --execute $(CHAPTERS) \
+	    --ExecutePreprocessor.record_timing=False \
+	    --ClearMetadataPreprocessor.enabled=True \
+	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
+	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
+	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=mystnb
+
+# One file for every supported Python and platform. It keeps the versions that it has;
+# remove requirements.txt first to have the newest of everything.
+lock:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install uv
+	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
+	    --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
+
+.venv/installed: requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	    echo "This project needs Python 3.11 or newer, and \"$(PYTHON)\" is not. Try: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --no-deps --requirement requirements.txt
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:
+	rm -rf .venv _build .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__
