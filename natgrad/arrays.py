@@ -14,23 +14,19 @@ SYMMETRY_ROUNDINGS = 1000
 
 def numbers(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of float32 or float64 numbers, finite or not."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(
-            f"`{name}` must not be masked, but {np.ma.count_masked(value)} of its entries are."
-        )
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    masked = [np.ma.count_masked(part) for part in parts if isinstance(part, np.ma.MaskedArray)]
+    if masked:
+        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
     try:
         array = np.asarray(value)
     except ValueError:
-        raise ValueError(
-            f"`{name}` must be a rectangular array, but its rows differ in length."
-        ) from None
+        raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
     if array.dtype.kind in "iu":
         array = array.astype(np.float64)
     if array.dtype not in (np.float32, np.float64):
         found = type(value).__name__ if array.ndim == 0 else f"an array of {array.dtype}"
-        raise ValueError(
-            f"`{name}` must hold real numbers (integers, float32 or float64), but it is {found}."
-        )
+        raise ValueError(f"`{name}` must hold real numbers (integers, float32 or float64), but it is {found}.")
     if array.size == 0:
         raise ValueError(f"`{name}` must not be empty, but its shape is {array.shape}.")
     return array
@@ -49,13 +45,9 @@ def vector(value, name: str, dim: int | None = None) -> np.ndarray:
     """Return `value` as an array of vectors, shape (..., dim)."""
     array = real(value, name)
     if array.ndim == 0:
-        raise ValueError(
-            f"`{name}` must have coordinates in its last axis, but it is a single number."
-        )
+        raise ValueError(f"`{name}` must have coordinates in its last axis, but it is a single number.")
     if dim is not None and array.shape[-1] != dim:
-        raise ValueError(
-            f"`{name}` must have length {dim} in its last axis, but its shape is {array.shape}."
-        )
+        raise ValueError(f"`{name}` must have length {dim} in its last axis, but its shape is {array.shape}.")
     return array
 
 
@@ -71,9 +63,7 @@ def square(value, name: str) -> np.ndarray:
     """Return `value` as an array of square matrices, shape (..., n, n)."""
     array = real(value, name)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
-        raise ValueError(
-            f"`{name}` must be square in its last two axes, but its shape is {array.shape}."
-        )
+        raise ValueError(f"`{name}` must be square in its last two axes, but its shape is {array.shape}.")
     return array
 
 
@@ -110,24 +100,23 @@ def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray]:
         definite = False
     if not definite:
         smallest = np.linalg.eigvalsh(matrix).min()
-        raise ValueError(
-            f"`{name}` must be positive definite, but its smallest eigenvalue is {smallest:.6g}."
-        )
+        raise ValueError(f"`{name}` must be positive definite, but its smallest eigenvalue is {smallest:.6g}.")
     return matrix, factor
 
 
 def invertible(value, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return an invertible `value` M, shape (..., n, n), and the lower Cholesky factor of M Mᵀ, without forming that."""
+    """Return an invertible `value` M, shape (..., n, n), and the lower Cholesky factor of MMᵀ, without forming that."""
     matrix = square(value, name)
     n, eps = matrix.shape[-1], np.finfo(matrix.dtype).eps
+    # Rows of length one, so that a change of units changes no decision; a row of zeros stays what it is.
+    lengths = np.hypot.reduce(matrix, axis=-1, keepdims=True)
+    singular = np.linalg.svd(matrix / np.where(lengths == 0, 1, lengths), compute_uv=False)
+    if not (singular[..., -1] > n * eps * singular[..., 0]).all():
+        smallest = np.linalg.svd(matrix, compute_uv=False).min()
+        raise ValueError(f"`{name}` must be invertible, but its smallest singular value is {smallest:.6g}.")
     # M = L Q with Q orthogonal, hence M Mᵀ = L Lᵀ; the signs make the diagonal of L positive.
     triangle = np.linalg.qr(matrix.mT, mode="r").mT
     diagonal = np.diagonal(triangle, axis1=-2, axis2=-1)
-    if not (np.abs(diagonal) > n * eps * np.linalg.norm(matrix, axis=-1)).all():
-        smallest = np.linalg.svd(matrix, compute_uv=False).min()
-        raise ValueError(
-            f"`{name}` must be invertible, but its smallest singular value is {smallest:.6g}."
-        )
     return matrix, triangle * np.sign(diagonal)[..., None, :]
 
 
@@ -138,9 +127,7 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
     except ValueError:
         names = " and ".join(f"`{name}`" for name in shapes)
         found = " and ".join(str(shape) for shape in shapes.values())
-        raise ValueError(
-            f"{names} must have leading axes that broadcast, but these are {found}."
-        ) from None
+        raise ValueError(f"{names} must have leading axes that broadcast, but these are {found}.") from None
 
 
 def count(value, name: str, smallest: int = 1) -> int:

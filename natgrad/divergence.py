@@ -129,9 +129,7 @@ def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     >>> kl_quadratic(fisher_metric(Gaussian(), [0, 1]), [0, 1], [0.1, 1.2]).round(12)
     np.float64(0.015)
     """
-    arrays.instance(metric, "metric", Metric)
-    p, q = arrays.vector(p, "p", metric.dim), arrays.vector(q, "q", metric.dim)
-    arrays.broadcast(p=p.shape[:-1], q=q.shape[:-1], metric=metric.batch)
+    p, q = arrays.instance(metric, "metric", Metric)._vectors(p=p, q=q)
     return 0.5 * metric.squared_norm(q - p)
 
 

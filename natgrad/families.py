@@ -60,9 +60,7 @@ class Family(ABC):
     def _score(self, theta: np.ndarray, x: np.ndarray) -> np.ndarray: ...
 
     @abstractmethod
-    def _sample(
-        self, theta: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
-    ) -> np.ndarray: ...
+    def _sample(self, theta: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray: ...
 
     @abstractmethod
     def _rules(self, theta: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -120,9 +118,7 @@ class Family(ABC):
         """
         return self._score(*self._theta_and_x(theta, x))
 
-    def sample(
-        self, theta: ArrayLike, size: int | tuple[int, ...], rng: np.random.Generator
-    ) -> np.ndarray:
+    def sample(self, theta: ArrayLike, size: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw independent observations x ~ p_θ.
 
         Parameters
@@ -137,9 +133,7 @@ class Family(ABC):
         ndarray, shape (*size, ...)
         """
         theta = self._theta(theta)
-        size = tuple(
-            arrays.count(n, "size") for n in (size if isinstance(size, tuple) else (size,))
-        )
+        size = tuple(arrays.count(n, "size") for n in (size if isinstance(size, tuple) else (size,)))
         arrays.instance(rng, "rng", np.random.Generator)
         return self._sample(theta, size + theta.shape[:-1], rng)
 
@@ -182,9 +176,7 @@ class Family(ABC):
                     f"but the shape of what it returns is {values.shape}."
                 )
             if not np.isfinite(values).all():
-                raise ValueError(
-                    f"`{name}` must have finite values under `theta`, but one of them is not."
-                )
+                raise ValueError(f"`{name}` must give finite values to average, but one of them is not finite.")
             found.append(
                 (
                     np.tensordot(weights, values, axes=1),
@@ -241,12 +233,13 @@ class Bernoulli(Family):
     parameters = ("theta",)
 
     def _check_domain(self, theta, name):
-        # Of a subnormal probability not even the score could be represented.
-        outside = theta[(theta < np.finfo(theta.dtype).tiny) | (theta >= 1)]
+        outside = theta[(theta <= 0) | (theta >= 1)]
         if outside.size:
-            raise ValueError(
-                f"`{name}` must lie strictly between 0 and 1, but it contains {outside[0]:.6g}."
-            )
+            raise ValueError(f"`{name}` must lie strictly between 0 and 1, but it contains {outside[0]:.6g}.")
+        # Of a subnormal probability not even the score could be represented.
+        smallest = np.finfo(theta.dtype).tiny
+        if theta.min() < smallest:
+            raise ValueError(f"`{name}` must be at least {smallest:.3g}, but it contains {theta.min():.6g}.")
 
     def _check_support(self, x):
         outside = x[(x != 0) & (x != 1)]
@@ -296,9 +289,7 @@ class Gaussian(Family):
     def _check_domain(self, theta, name):
         tau = theta[..., 1]
         if tau.min() <= 0:
-            raise ValueError(
-                f"`{name}` must have a positive precision tau, but its smallest is {tau.min():.6g}."
-            )
+            raise ValueError(f"`{name}` must have a positive precision tau, but its smallest is {tau.min():.6g}.")
         # The Fisher matrix holds 1/τ², which has to be representable.
         limit = 0.5 * np.sqrt(np.finfo(tau.dtype).max)
         outside = tau[(tau > limit) | (tau < 1 / limit)]
@@ -317,18 +308,13 @@ class Gaussian(Family):
 
     def _score(self, theta, x):
         mu, tau = theta[..., 0], theta[..., 1]
-        return np.stack(
-            np.broadcast_arrays(tau * (x - mu), 0.5 / tau - 0.5 * (x - mu) ** 2), axis=-1
-        )
+        return np.stack(np.broadcast_arrays(tau * (x - mu), 0.5 / tau - 0.5 * (x - mu) ** 2), axis=-1)
 
     def _sample(self, theta, shape, rng):
         return theta[..., 0] + rng.standard_normal(shape) / np.sqrt(theta[..., 1])
 
     def _rules(self, theta):
-        return [
-            (theta[0] + z / np.sqrt(theta[1]), weights)
-            for z, weights in map(_gauss_hermite, QUADRATURE_SIZES)
-        ]
+        return [(theta[0] + z / np.sqrt(theta[1]), weights) for z, weights in map(_gauss_hermite, QUADRATURE_SIZES)]
 
     def _unit(self, theta):
         return np.array([1 / np.sqrt(theta[1]), theta[1]])

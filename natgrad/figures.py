@@ -82,9 +82,7 @@ def arrow(ax: Axes, tail, tip, color: str, label: str = "", *, offset=(4, 4), **
         "color": color,
     }
     ax.annotate("", xy=tuple(tip), xytext=tuple(tail), arrowprops=style | line)
-    text = ax.annotate(
-        label, xy=tuple(tip), xytext=offset, textcoords="offset points", color=color, fontsize=13
-    )
+    text = ax.annotate(label, xy=tuple(tip), xytext=offset, textcoords="offset points", color=color, fontsize=13)
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])
 
 

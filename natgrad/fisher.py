@@ -16,7 +16,16 @@ if TYPE_CHECKING:
 
 
 class Estimate(NamedTuple):
-    """A Monte Carlo estimate and, entry by entry, its standard error."""
+    """A Monte Carlo estimate and, entry by entry, its standard error.
+
+    Examples
+    --------
+    The score of a fair coin is always 2 or −2, so the mean of its square has no error:
+
+    >>> from natgrad import Bernoulli
+    >>> fisher_monte_carlo(Bernoulli(), [0.5], 100, np.random.default_rng(0))
+    Estimate(value=array([[4.]]), standard_error=array([[0.]]))
+    """
 
     value: np.ndarray
     standard_error: np.ndarray
@@ -68,14 +77,10 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     """
     theta = _parameters(family, theta)
     unit = family._unit(theta)
-    return -family._expect(
-        theta, lambda x: numerical_hessian(lambda t: family.log_prob(t, x), theta, unit), "theta"
-    )
+    return -family._expect(theta, lambda x: numerical_hessian(lambda t: family.log_prob(t, x), theta, unit), "theta")
 
 
-def fisher_monte_carlo(
-    family: Family, theta: ArrayLike, size: int, rng: np.random.Generator
-) -> Estimate:
+def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
     """F = E[SSᵀ] estimated from independent draws x ~ p_θ, with its standard error (section 3.5).
 
     Parameters
@@ -132,9 +137,7 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
     """
     scores = arrays.vector(scores, "scores")
     if scores.ndim != 2:
-        raise ValueError(
-            f"`scores` must have one row for each observation, but its shape is {scores.shape}."
-        )
+        raise ValueError(f"`scores` must have one row for each observation, but its shape is {scores.shape}.")
     return scores.T @ scores / len(scores)
 
 

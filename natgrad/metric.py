@@ -1,6 +1,6 @@
 """Metrics: symmetric positive definite G that measure small steps, ‖v‖² = vᵀGv (section 2 of the note).
 
-The note's Σ and its Fisher matrix F meet here: the Mahalanobis norm of Σ has G = Σ⁻¹, the Kullback-Leibler divergence G = F.
+The note's Σ and its Fisher matrix F meet here: for the Mahalanobis norm of Σ, G is Σ⁻¹; for small divergences, G is F.
 Covariances, frames and tensors enter by differently named doors, so that nobody inverts the wrong matrix.
 """
 
@@ -150,9 +150,7 @@ class Metric(ABC):
 
     def as_matrix(self) -> np.ndarray:
         """G itself, shape (*batch, n, n)."""
-        basis = np.eye(self.dim, dtype=self.dtype).reshape(
-            self.dim, *(1 for _ in self.batch), self.dim
-        )
+        basis = np.eye(self.dim, dtype=self.dtype).reshape(self.dim, *(1 for _ in self.batch), self.dim)
         return np.moveaxis(self._apply(basis), 0, -1)
 
 

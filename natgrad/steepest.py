@@ -41,8 +41,8 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, metric: Metric) ->
     >>> directional_derivative([0, 3], [3, 4], euclidean(2)).round(12)
     np.float64(2.4)
     """
-    gradient, u = _pair(metric, gradient=gradient, u=u)
-    _refuse_zero(u, "u", "has no direction")
+    gradient, u = arrays.instance(metric, "metric", Metric)._vectors(gradient=gradient, u=u)
+    _refuse_zero(u, "u", "direction")
     return np.vecdot(gradient, u / metric.norm(u)[..., None])
 
 
@@ -66,7 +66,7 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
     >>> natural_gradient([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([ 6., 12.])
     """
-    (gradient,) = _pair(metric, gradient=gradient)
+    (gradient,) = arrays.instance(metric, "metric", Metric)._vectors(gradient=gradient)
     return metric.solve(gradient)
 
 
@@ -96,24 +96,14 @@ def steepest_direction(gradient: ArrayLike, metric: Metric) -> np.ndarray:
     >>> steepest_direction([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([1., 2.])
     """
-    (gradient,) = _pair(metric, gradient=gradient)
-    _refuse_zero(gradient, "gradient", "has no steepest direction")
+    (gradient,) = arrays.instance(metric, "metric", Metric)._vectors(gradient=gradient)
+    _refuse_zero(gradient, "gradient", "steepest direction")
     return metric.solve(gradient) / metric.dual_norm(gradient)[..., None]
 
 
-def _pair(metric: Metric, **values) -> list[np.ndarray]:
-    arrays.instance(metric, "metric", Metric)
-    found = {name: arrays.vector(value, name, metric.dim) for name, value in values.items()}
-    arrays.broadcast(**{name: v.shape[:-1] for name, v in found.items()}, metric=metric.batch)
-    return list(found.values())
-
-
-def _refuse_zero(v: np.ndarray, name: str, why: str) -> None:
+def _refuse_zero(v: np.ndarray, name: str, lacking: str) -> None:
     zero = ~v.any(axis=-1)
     if zero.any():
-        found = (
-            "it is zero"
-            if zero.ndim == 0
-            else f"{np.count_nonzero(zero)} of its {zero.size} vectors are zero"
-        )
-        raise ValueError(f"`{name}` must not be zero, but {found} and {why}.")
+        many = f"{np.count_nonzero(zero)} of its {zero.size} vectors are zero and have"
+        found = "it is zero and has" if zero.ndim == 0 else many
+        raise ValueError(f"`{name}` must not be zero, but {found} no {lacking}.")

@@ -21,9 +21,7 @@ HESSIAN_STEP = np.finfo(float).eps ** (1 / 6)
 STEP_ROUNDING = 1e-4
 
 
-def numerical_gradient(
-    f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0
-) -> np.ndarray:
+def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
     """The gradient of f at x by central differences of fourth order.
 
     Parameters
@@ -48,9 +46,7 @@ def numerical_gradient(
     return np.stack([_difference(f, x, [i], steps) for i in range(x.size)], axis=-1)
 
 
-def numerical_hessian(
-    f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0
-) -> np.ndarray:
+def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
     """The Hessian of f at x by central differences of fourth order (section 3.3).
 
     Parameters
@@ -73,10 +69,7 @@ def numerical_hessian(
            [2., 0.]])
     """
     f, x, steps = _arguments(f, x, unit, HESSIAN_STEP)
-    rows = [
-        [_difference(f, x, [max(i, j), min(i, j)], steps) for j in range(x.size)]
-        for i in range(x.size)
-    ]
+    rows = [[_difference(f, x, [max(i, j), min(i, j)], steps) for j in range(x.size)] for i in range(x.size)]
     return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
 
 
@@ -110,9 +103,7 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
         )
     widths = np.diff(np.log(steps))
     if not widths.all():
-        raise ValueError(
-            f"`steps` must differ from one to the next, but {steps[:-1][widths == 0][0]:.6g} repeats."
-        )
+        raise ValueError(f"`steps` must differ from one to the next, but {steps[:-1][widths == 0][0]:.6g} repeats.")
     return np.diff(np.log(errors)) / widths
 
 
@@ -120,9 +111,7 @@ def _arguments(f, x, unit, step: float) -> tuple[Callable, np.ndarray, np.ndarra
     x = arrays.point(x, "x").astype(np.float64)
     unit = arrays.real(unit, "unit")
     if unit.ndim and unit.shape != x.shape:
-        raise ValueError(
-            f"`unit` must be a number or one for each coordinate, but its shape is {unit.shape}."
-        )
+        raise ValueError(f"`unit` must be a number or one for each coordinate, but its shape is {unit.shape}.")
     arrays.positive(np.atleast_1d(unit), "unit")
     steps = np.broadcast_to(step * unit, x.shape)
     # x + step is rounded to a neighbour of x; beside a large x nothing would be left of the step.
@@ -140,9 +129,9 @@ def _difference(f: Callable, x: np.ndarray, axes: list[int], steps: np.ndarray) 
     if not axes:
         return arrays.real(f(x), "f")
     axis, *rest = axes
-    offset = np.zeros(x.size)
-    total = 0.0
-    for k, coefficient in zip(OFFSETS, COEFFICIENTS, strict=True):
-        offset[axis] = k * steps[axis]
-        total = total + coefficient * _difference(f, x + offset, rest, steps)
-    return total / steps[axis]
+    offset = steps[axis] * np.eye(x.size)[axis]
+    values = [_difference(f, x + k * offset, rest, steps) for k in OFFSETS]
+    shapes = {value.shape for value in values}
+    if len(shapes) > 1:
+        raise ValueError(f"`f` must return one shape everywhere, but it returns {' and '.join(map(str, shapes))}.")
+    return np.tensordot(COEFFICIENTS, values, axes=1) / steps[axis]

@@ -1,0 +1,205 @@
+"""The only validation: what passes, what it becomes, and what is said about the rest."""
+
+import numpy as np
+import pytest
+from tolerances import EXACT, assert_close
+
+from natgrad import arrays
+
+VALUES = {
+    "int": [1, 2],
+    "tuple": (1.0, 2.0),
+    "small integers": np.array([1, 2], dtype=np.uint8),
+    "float32": np.array([1, 2], dtype=np.float32),
+    "read-only": np.broadcast_to(1.5, (2,)),
+    "not contiguous": np.arange(8.0)[::4],
+    "subnormal": [5e-324, 0.0],
+    "large": [1.7e308, -1.7e308],
+}
+
+
+@pytest.mark.parametrize("value", VALUES.values(), ids=VALUES)
+def test_real_numbers_pass_unchanged(value):
+    found = arrays.real(value, "x")
+    assert (found == value).all()
+    assert found.dtype == (np.float32 if getattr(value, "dtype", None) == np.float32 else float)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ([1, np.nan], "`x` must be finite, but it contains nan."),
+        ([-np.inf, 1], "`x` must be finite, but it contains -inf."),
+        ([], "`x` must not be empty, but its shape is (0,)."),
+        (np.ones((3, 0)), "`x` must not be empty, but its shape is (3, 0)."),
+        ([[1, 2], [3]], "`x` must be a rectangular array, but its rows differ in length."),
+        (np.ma.array([1, 2], mask=[0, 1]), "`x` must not be masked, but 1 of its entries are."),
+    ],
+)
+def test_messages_about_entries(value, message):
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 (the whole message is compared)
+        arrays.real(value, "x")
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        ("12", "it is str"),
+        (None, "it is NoneType"),
+        (1j, "it is complex"),
+        (True, "it is bool"),
+        ({1, 2}, "it is set"),
+        ([True, False], "it is an array of bool"),
+        ([1, 2j], "it is an array of complex128"),
+        (["1", "2"], "it is an array of <U1"),
+        ([1, None], "it is an array of object"),
+        (np.ones(2, dtype=np.float16), "it is an array of float16"),
+        (np.ones(2, dtype=np.longdouble), f"it is an array of {np.dtype(np.longdouble)}"),
+        ([10**400], "it is an array of object"),
+    ],
+)
+def test_messages_about_types(value, found):
+    with pytest.raises(ValueError, match=rf"^`x` must hold real numbers \(.+\), but {found}\.$"):
+        arrays.real(value, "x")
+
+
+def test_vectors_and_points():
+    assert arrays.vector([1, 2], "v", 2).shape == (2,)
+    assert arrays.vector(np.ones((4, 2)), "v", 2).shape == (4, 2)
+    assert arrays.vector([[1]], "v").shape == (1, 1)
+    assert arrays.point([1, 2], "v", 2).shape == (2,)
+    with pytest.raises(ValueError, match="^`v` must have coordinates in its last axis, but it is"):
+        arrays.vector(1.0, "v")
+    with pytest.raises(ValueError, match=r"^`v` must have length 3 .+, but its shape is \(2,\)\.$"):
+        arrays.vector([1, 2], "v", 3)
+    with pytest.raises(ValueError, match=r"^`v` must be a single vector, but .+ \(1, 2\)\.$"):
+        arrays.point([[1, 2]], "v")
+
+
+@pytest.mark.parametrize("shape", [(), (2,), (2, 3), (3, 2), (2, 2, 3)])
+def test_square(shape):
+    with pytest.raises(ValueError, match="^`m` must be square in its last two axes, but its shape"):
+        arrays.square(np.ones(shape), "m")
+    assert arrays.square(np.ones((5, 2, 2)), "m").shape == (5, 2, 2)
+
+
+def test_positive():
+    assert (arrays.positive([1, 1e-300], "d") == [1, 1e-300]).all()
+    with pytest.raises(ValueError, match=r"^`d` must be positive, but its smallest entry is 0\.$"):
+        arrays.positive([1, 0], "d")
+    with pytest.raises(ValueError, match=r"smallest entry is -2\.5\.$"):
+        arrays.positive([[1, 3], [-1, -2.5]], "d")
+
+
+def test_positive_definite_gives_the_cholesky_factor():
+    stack = np.array([[[5.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 9.0]]])
+    matrix, factor = arrays.positive_definite(stack, "cov")
+    assert (matrix == stack).all()
+    assert_close(factor @ factor.mT, stack, EXACT)
+    assert not np.triu(factor, 1).any()
+
+
+@pytest.mark.parametrize(
+    ("matrix", "eigenvalue"),
+    [
+        ([[0, 1], [1, 0]], "-1"),
+        ([[1, 2], [2, 1]], "-1"),
+        ([[-3]], "-3"),
+        ([[0]], "0"),
+        ([[[1, 0], [0, 1]], [[2, 3], [3, 2]]], "-1"),
+        ([[1, 0], [0, -1e-30]], "-1e-30"),
+    ],
+)
+def test_the_smallest_eigenvalue_is_named(matrix, eigenvalue):
+    message = rf"^`cov` must be positive definite, but its smallest eigenvalue is {eigenvalue}\.$"
+    with pytest.raises(ValueError, match=message):
+        arrays.positive_definite(matrix, "cov")
+
+
+def test_singular_up_to_rounding_is_singular():
+    # Rank two, though rounding makes its Cholesky factor exist.
+    rows = np.array([[1.0, 0.3], [0.1, 0.7], [0.5, 0.9]])
+    with pytest.raises(ValueError, match="^`cov` must be positive definite"):
+        arrays.positive_definite(rows @ rows.T, "cov")
+
+
+def test_the_entries_that_differ_are_named():
+    matrix = np.eye(4)
+    matrix[1, 3], matrix[3, 1] = 0.25, 0.5
+    message = r"^`g` must be symmetric, but its entries \(1, 3\) and \(3, 1\) are 0\.25 and 0\.5\.$"
+    with pytest.raises(ValueError, match=message):
+        arrays.positive_definite(matrix, "g")
+    with pytest.raises(ValueError, match=r"\(1, 3\) and \(3, 1\) are 0\.25 and 0\.5\.$"):
+        arrays.positive_definite(np.stack([np.eye(4), matrix]), "g")
+
+
+def test_rounding_is_not_asymmetry():
+    generator = np.random.default_rng(0)
+    for _ in range(20):
+        m = generator.standard_normal((6, 6))
+        inverse = np.linalg.inv(m @ m.T + np.eye(6))
+        arrays.positive_definite(inverse, "g")
+    with pytest.raises(ValueError, match="^`g` must be symmetric"):
+        arrays.positive_definite([[1.0, 1e-9], [0.0, 1.0]], "g")
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e-3, 1e8])
+def test_units_change_no_decision(unit):
+    scale = np.diag([1.0, unit])
+    arrays.positive_definite(scale @ [[2.0, 1.0], [1.0, 2.0]] @ scale, "g")
+    for bad, property in ([[1, 1], [1, 1]], "positive definite"), ([[2, 1.1], [1, 2]], "symmetric"):
+        with pytest.raises(ValueError, match=f"^`g` must be {property}"):
+            arrays.positive_definite(scale @ bad @ scale, "g")
+
+
+def test_invertible_gives_the_cholesky_factor_of_the_square():
+    frames = np.random.default_rng(1).standard_normal((5, 3, 3))
+    matrix, factor = arrays.invertible(frames, "frame")
+    assert (matrix == frames).all()
+    assert_close(factor, np.linalg.cholesky(frames @ frames.mT), EXACT)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "value"),
+    [([[1, 2], [2, 4]], "[0-9.e-]+"), ([[0]], "0"), ([[1, 0], [0, 0]], "0"), (np.zeros((2, 2)), "0")],
+)
+def test_singular_frames(matrix, value):
+    message = rf"^`frame` must be invertible, but its smallest singular value is {value}\.$"
+    with pytest.raises(ValueError, match=message):
+        arrays.invertible(matrix, "frame")
+
+
+def test_broadcast():
+    assert arrays.broadcast(u=(4, 1), v=(3,), metric=()) == (4, 3)
+    message = r"^`u` and `metric` must have leading axes .+, but these are \(2,\) and \(3,\)\.$"
+    with pytest.raises(ValueError, match=message):
+        arrays.broadcast(u=(2,), metric=(3,))
+
+
+def test_count():
+    assert arrays.count(np.int64(3), "n") == 3
+    assert type(arrays.count(np.int8(3), "n")) is int
+    for value, kind in (True, "bool"), (2.0, "float"), ("2", "str"), (None, "NoneType"):
+        with pytest.raises(TypeError, match=f"^`n` must be an integer, but it is a {kind}.$"):
+            arrays.count(value, "n")
+    with pytest.raises(ValueError, match=r"^`n` must be at least 2, but it is 1\.$"):
+        arrays.count(1, "n", 2)
+
+
+def test_instances_and_functions():
+    assert arrays.instance(3, "n", int) == 3
+    with pytest.raises(TypeError, match=r"^`n` must be a dict, but it is a list\.$"):
+        arrays.instance([], "n", dict)
+    assert arrays.function(len, "f") is len
+    with pytest.raises(TypeError, match=r"^`f` must be callable, but it is a int\.$"):
+        arrays.function(3, "f")
+
+
+def test_frozen_arrays_cannot_be_written_to():
+    array = np.ones(3)
+    frozen = arrays.frozen(array)
+    array[0] = 7
+    assert frozen[0] == 1
+    with pytest.raises(ValueError, match="read-only"):
+        frozen[0] = 2

@@ -1,0 +1,64 @@
+"""The careful loops against mpmath."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+from tolerances import EXACT, FULL, assert_close
+
+from natgrad._kernels import SERIES_RADIUS, inverse_of_lower, u_minus_log1p
+
+
+def exact(u):
+    with mp.workdps(60):
+        return float(mp.mpf(u) - mp.log1p(mp.mpf(u)))
+
+
+EDGE = SERIES_RADIUS
+SAMPLES = [1e-300, 1e-20, 1e-9, 1e-3, 0.02, np.nextafter(EDGE, 0), EDGE, 0.3, 1.0, 50.0, 1e10, 1e300]
+SAMPLES += [-u for u in SAMPLES if u < 1] + [-0.4999, -0.5, -0.5001, -0.99, -1 + 1e-15]
+
+
+@pytest.mark.parametrize("u", SAMPLES)
+def test_u_minus_log1p_keeps_all_digits(u):
+    with mp.workdps(60):
+        one_plus_u = float(1 + mp.mpf(u))
+    expected = exact(u)
+    assert_close(u_minus_log1p(np.array(u), np.array(one_plus_u)), expected, FULL, expected)
+
+
+def test_u_minus_log1p_keeps_all_digits_throughout():
+    u = np.random.default_rng(0).uniform(-0.9, 0.9, 3000)
+    with mp.workdps(40):
+        expected = np.array([exact(v) for v in u])
+        one_plus_u = np.array([float(1 + mp.mpf(v)) for v in u])
+    assert_close(u_minus_log1p(u, one_plus_u), expected, FULL, expected)
+
+
+def test_u_minus_log1p_where_u_is_minus_one_to_all_its_digits():
+    assert_close(u_minus_log1p(np.array(-1.0), np.array(1e-100)), -1 + 100 * np.log(10), FULL)
+
+
+def test_u_minus_log1p_of_zero():
+    assert u_minus_log1p(np.array(0.0), np.array(1.0)) == 0
+
+
+def test_inverse_of_lower():
+    generator = np.random.default_rng(0)
+    factor = np.tril(generator.standard_normal((3, 5, 5))) + 3 * np.eye(5)
+    assert_close(inverse_of_lower(factor) @ factor, np.broadcast_to(np.eye(5), (3, 5, 5)), EXACT)
+    assert_close(inverse_of_lower(factor), np.linalg.inv(factor), EXACT)
+
+
+def test_inverse_of_lower_keeps_small_rows_beside_large_ones():
+    units = 10.0 ** np.array([-9, 0, 9, 3])
+    factor = np.tril(np.random.default_rng(1).uniform(1, 2, (4, 4))) * units[:, None]
+    with mp.workdps(60):
+        expected = np.array((mp.matrix(factor.tolist()) ** -1).tolist(), dtype=float)
+    assert_close(inverse_of_lower(factor), expected, EXACT, np.abs(expected) + 1e-300)
+
+
+def test_float32_stays_float32():
+    factor = np.array([[2, 0], [1, 3]], dtype=np.float32)
+    assert inverse_of_lower(factor).dtype == np.float32
+    u = np.array([1e-3, 0.5], dtype=np.float32)
+    assert u_minus_log1p(u, 1 + u).dtype == np.float32

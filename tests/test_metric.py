@@ -1,0 +1,394 @@
+"""One contract for every representation of a metric, held against a matrix built without natgrad."""
+
+from functools import cache
+from typing import NamedTuple
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy import linalg
+from scipy.spatial.distance import mahalanobis
+from tolerances import EXACT, SINGLE, assert_close
+
+import natgrad as ng
+
+SPD = np.array([[5.0, 2.0, 1.0], [2.0, 4.0, 0.0], [1.0, 0.0, 3.0]])
+SPD_STACK = np.stack([SPD, np.diag([0.5, 7.0, 2.0]), SPD[::-1, ::-1]])
+# Not triangular, and of negative determinant.
+FRAME = np.array([[2.0, 1.0, 0.5], [0.0, 2.0, -1.0], [3.0, 0.0, 1.0]])
+FRAME_STACK = np.stack([FRAME, FRAME.T, FRAME[::-1] + np.eye(3)])
+ENTRIES = np.array([0.25, 3.0, 40.0])
+ENTRIES_STACK = np.array([[[0.25, 3.0, 40.0]], [[1.0, 2.0, 0.125]]])
+
+
+def precise_inverse(matrix):
+    """The inverse in 50 digits, rounded once."""
+    if matrix.ndim > 2:
+        return np.stack([precise_inverse(m) for m in matrix])
+    with mp.workdps(50):
+        return np.array((mp.matrix(matrix.tolist()) ** -1).tolist(), dtype=float)
+
+
+def diagonals(entries):
+    return entries[..., None] * np.eye(entries.shape[-1])
+
+
+def single(array):
+    return np.asarray(array, dtype=np.float32)
+
+
+class Case(NamedTuple):
+    metric: ng.Metric
+    tensor: np.ndarray
+    dtype: type = np.float64
+
+    @property
+    def tolerance(self):
+        return {np.float64: EXACT, np.float32: SINGLE}[self.dtype]
+
+    def draw(self, *leading):
+        """Random vectors with coordinates of very different size."""
+        shape = (*leading, *self.metric.batch, self.metric.dim)
+        generator = np.random.default_rng(1 + len(shape))
+        return (generator.standard_normal(shape) * 10.0 ** generator.integers(-2, 3, shape)).astype(self.dtype)
+
+
+# A new representation is one line here: the metric, and the matrix G that it must be.
+CASES = {
+    "dense": lambda: Case(ng.Dense(SPD), SPD),
+    "dense in one dimension": lambda: Case(ng.Dense([[4]]), np.array([[4.0]])),
+    "dense, several": lambda: Case(ng.Dense(SPD_STACK), SPD_STACK),
+    "dense, float32": lambda: Case(ng.Dense(single(SPD)), SPD, np.float32),
+    "diagonal": lambda: Case(ng.Diagonal(ENTRIES), np.diag(ENTRIES)),
+    "diagonal, several": lambda: Case(ng.Diagonal(ENTRIES_STACK), diagonals(ENTRIES_STACK)),
+    "diagonal, float32": lambda: Case(ng.Diagonal(single(ENTRIES)), np.diag(ENTRIES), np.float32),
+    "dual of dense": lambda: Case(ng.Dual(ng.Dense(SPD)), precise_inverse(SPD)),
+    "dual of diagonal": lambda: Case(ng.Dual(ng.Diagonal(ENTRIES)), np.diag(1 / ENTRIES)),
+    "dual of several": lambda: Case(ng.Dual(ng.Dense(SPD_STACK)), precise_inverse(SPD_STACK)),
+    "dual of a dual": lambda: Case(ng.Dual(ng.Dual(ng.Dense(SPD))), SPD),
+    "euclidean": lambda: Case(ng.euclidean(4), np.eye(4)),
+    "covariance": lambda: Case(ng.from_covariance(SPD), precise_inverse(SPD)),
+    "covariance, several": lambda: Case(ng.from_covariance(SPD_STACK), precise_inverse(SPD_STACK)),
+    "covariance, float32": lambda: Case(ng.from_covariance(single(SPD)), precise_inverse(SPD), np.float32),
+    "frame": lambda: Case(ng.from_frame(FRAME), precise_inverse(FRAME @ FRAME.T)),
+    "frame, several": lambda: Case(ng.from_frame(FRAME_STACK), precise_inverse(FRAME_STACK @ FRAME_STACK.mT)),
+    "frame, float32": lambda: Case(ng.from_frame(single(FRAME)), precise_inverse(FRAME @ FRAME.T), np.float32),
+    "Fisher metric": lambda: Case(ng.fisher_metric(ng.Gaussian(), [0.3, 2.0]), np.diag([2.0, 0.125])),
+    "Fisher metrics": lambda: Case(ng.fisher_metric(ng.Bernoulli(), [[0.2], [0.5]]), np.array([[[6.25]], [[4.0]]])),
+}
+
+
+@cache
+def build(name):
+    return CASES[name]()
+
+
+@pytest.fixture(params=CASES)
+def case(request):
+    return build(request.param)
+
+
+@pytest.fixture(params=[(), (4,), (2, 3)], ids=["one", "four", "two by three"])
+def vectors(request, case):
+    return case.draw(*request.param)
+
+
+def form(u, matrix, v):
+    """The sum over i and j of u_i matrix_ij v_j."""
+    return np.einsum("...i,...ij,...j", u, matrix, v, dtype=float)
+
+
+def size(u, matrix, v):
+    """What rounding errors in that sum are relative to."""
+    return form(np.abs(u), np.abs(matrix), np.abs(v))
+
+
+def products(matrix, v):
+    return np.einsum("...ij,...j->...i", matrix, v, dtype=float)
+
+
+def inverse(case):
+    return precise_inverse(case.tensor.reshape(-1, *case.tensor.shape[-2:])).reshape(case.tensor.shape)
+
+
+def test_dimensions(case):
+    assert case.metric.dim == case.tensor.shape[-1]
+    assert case.metric.batch == case.tensor.shape[:-2]
+
+
+def test_apply(case, vectors):
+    expected = products(case.tensor, vectors)
+    scale = products(np.abs(case.tensor), np.abs(vectors))
+    assert_close(case.metric.apply(vectors), expected, case.tolerance, scale)
+
+
+def test_solve(case, vectors):
+    expected = products(inverse(case), vectors)
+    # Per vector, because a solution mixes the sizes of its coordinates.
+    scale = np.abs(expected).max(axis=-1, keepdims=True)
+    assert_close(case.metric.solve(vectors), expected, case.tolerance, 10 * scale)
+
+
+def test_solve_undoes_apply(case, vectors):
+    scale = np.abs(vectors).max(axis=-1, keepdims=True) * np.linalg.cond(case.tensor).max()
+    for there_and_back in (
+        case.metric.solve(case.metric.apply(vectors)),
+        case.metric.apply(case.metric.solve(vectors)),
+    ):
+        assert_close(there_and_back, vectors, case.tolerance, scale)
+
+
+def test_squared_norm(case, vectors):
+    expected = form(vectors, case.tensor, vectors)
+    assert_close(case.metric.squared_norm(vectors), expected, case.tolerance, expected)
+
+
+def test_squared_dual_norm(case, vectors):
+    expected = form(vectors, inverse(case), vectors)
+    assert_close(case.metric.squared_dual_norm(vectors), expected, case.tolerance, expected)
+
+
+def test_norm(case, vectors):
+    expected = np.sqrt(form(vectors, case.tensor, vectors))
+    assert_close(case.metric.norm(vectors), expected, case.tolerance, expected)
+
+
+def test_dual_norm(case, vectors):
+    expected = np.sqrt(form(vectors, inverse(case), vectors))
+    assert_close(case.metric.dual_norm(vectors), expected, case.tolerance, expected)
+
+
+def test_inner(case, vectors):
+    others = case.draw()
+    scale = size(vectors, case.tensor, others)
+    expected = form(vectors, case.tensor, others)
+    assert_close(case.metric.inner(vectors, others), expected, case.tolerance, scale)
+    assert_close(case.metric.inner(others, vectors), expected, case.tolerance, scale)
+
+
+def test_distance(case, vectors):
+    others = case.draw() + 1
+    steps = vectors - others
+    expected = np.sqrt(form(steps, case.tensor, steps))
+    assert_close(case.metric.distance(vectors, others), expected, case.tolerance, expected)
+    assert_close(case.metric.distance(others, vectors), expected, case.tolerance, expected)
+    assert not case.metric.distance(vectors, vectors).any()
+
+
+def test_as_matrix(case):
+    assert_close(case.metric.as_matrix(), case.tensor, case.tolerance)
+
+
+def test_float32_stays_float32(case):
+    v, metric = case.draw(2), case.metric
+    for result in (
+        metric.as_matrix(),
+        metric.apply(v),
+        metric.solve(v),
+        metric.inner(v, v),
+        metric.squared_norm(v),
+        metric.squared_dual_norm(v),
+        metric.norm(v),
+        metric.dual_norm(v),
+        metric.distance(v, v),
+    ):
+        assert result.dtype == case.dtype
+
+
+def test_norms_are_homogeneous(case, vectors):
+    for factor in (-2.0, 0.375):
+        for norm in (case.metric.norm, case.metric.dual_norm):
+            expected = abs(factor) * norm(vectors)
+            assert_close(norm(case.dtype(factor) * vectors), expected, case.tolerance, expected)
+
+
+def test_only_zero_has_length_zero(case):
+    zero = np.zeros_like(case.draw())
+    for norm in (case.metric.norm, case.metric.dual_norm):
+        assert not norm(zero).any()
+        assert (norm(case.draw(5)) > 0).all()
+
+
+def test_triangle_inequality(case):
+    u, v = case.draw(6), case.draw(6)[::-1]
+    for norm in (case.metric.norm, case.metric.dual_norm):
+        assert (norm(u + v) <= (norm(u) + norm(v)) * (1 + case.tolerance)).all()
+
+
+def test_the_dual_norm_bounds_every_slope_and_is_attained(case):
+    gradients, steps = case.draw(7), case.draw(7)[::-1]
+    bound = case.metric.dual_norm(gradients)
+    slopes = np.vecdot(gradients, steps) / case.metric.norm(steps)
+    assert (np.abs(slopes) <= bound * (1 + case.tolerance)).all()
+    best = case.metric.solve(gradients) / bound[..., None]
+    assert_close(np.vecdot(gradients, best), bound, case.tolerance, bound)
+    assert_close(case.metric.norm(best), np.ones(bound.shape), case.tolerance)
+
+
+def test_leading_axes_are_independent(case):
+    batch, v = case.metric.batch, case.draw(2)
+    together = [case.metric.apply(v), case.metric.solve(v), case.metric.norm(v)[..., None]]
+    for index in np.ndindex(*batch):
+        alone = ng.Dense(case.tensor[index])
+        w = v[(slice(None), *index)]
+        for many, one in zip(together, [alone.apply(w), alone.solve(w), alone.norm(w)[..., None]], strict=True):
+            found = many[(slice(None), *index)]
+            assert_close(found, one, case.tolerance * np.linalg.cond(case.tensor[index]))
+
+
+def test_one_vector_is_measured_by_many_metrics():
+    v = np.array([1.0, -2.0, 3.0])
+    expected = np.sqrt(form(v, SPD_STACK, v))
+    assert_close(ng.Dense(SPD_STACK).norm(v), expected, EXACT)
+    assert ng.Dense(SPD_STACK).apply(v).shape == (3, 3)
+    assert ng.Diagonal(ENTRIES_STACK).solve(np.ones((5, 3))).shape == (2, 5, 3)
+
+
+def test_dual_swaps_vectors_and_covectors(case, vectors):
+    metric, dual = case.metric, ng.Dual(case.metric)
+    assert (dual.apply(vectors) == metric.solve(vectors)).all()
+    assert (dual.solve(vectors) == metric.apply(vectors)).all()
+    assert (dual.squared_norm(vectors) == metric.squared_dual_norm(vectors)).all()
+    assert (dual.dual_norm(vectors) == metric.norm(vectors)).all()
+
+
+@pytest.mark.parametrize("exponent", [-200, 200])
+def test_very_long_and_very_short_vectors(case, exponent):
+    if case.dtype == np.float32:
+        exponent //= 8
+    v, factor = case.draw(3), case.dtype(10.0**exponent)
+    for norm in (case.metric.norm, case.metric.dual_norm):
+        expected = norm(v) * factor
+        assert_close(norm(factor * v), expected, case.tolerance, expected)
+    expected = case.metric.distance(v, 2 * v[::-1]) * factor
+    assert_close(case.metric.distance(factor * v, 2 * factor * v[::-1]), expected, case.tolerance)
+
+
+def test_the_shortest_vector_has_a_length():
+    shortest = np.nextafter(0, 1)
+    assert ng.euclidean(2).norm([shortest, 0]) == shortest
+    assert_close(ng.Diagonal([1e300]).norm([1e-320]), 1e-320 * 1e150, EXACT)
+
+
+MAKERS = {
+    ng.Dense: SPD,
+    ng.Diagonal: ENTRIES,
+    ng.from_covariance: SPD,
+    ng.from_frame: FRAME,
+}
+
+
+@pytest.mark.parametrize("make", MAKERS, ids=lambda make: make.__name__)
+def test_later_changes_of_the_callers_array_change_nothing(make):
+    array, v = MAKERS[make].copy(), np.array([1.0, -2.0, 3.0])
+    metric, before = make(array), make(array.copy())
+    array *= 7
+    for verb in ("apply", "solve", "norm", "dual_norm"):
+        assert (getattr(metric, verb)(v) == getattr(before, verb)(v)).all()
+    assert (metric.as_matrix() == before.as_matrix()).all()
+
+
+def test_later_changes_of_a_result_change_nothing(case):
+    v = case.draw()
+    for verb in (case.metric.apply, case.metric.solve, lambda _: case.metric.as_matrix()):
+        first = verb(v)
+        kept = first.copy()
+        first *= 0
+        assert (verb(v) == kept).all()
+    assert (case.draw() == v).all()
+
+
+def test_nothing_is_symmetrised():
+    # Rounding of a product may leave a matrix a little asymmetric; it is used as it is.
+    tensor = np.array([[2.0, 1.0 + 1e-15], [1.0, 2.0]])
+    assert (ng.Dense(tensor).as_matrix() == tensor).all()
+
+
+def test_integers_become_float64():
+    assert ng.Dense([[2, 1], [1, 2]]).apply([1, 2]).dtype == np.float64
+    assert ng.euclidean(2).norm(np.array([3, 4], dtype=np.int8)) == 5
+
+
+# Where the condition number is large.
+
+
+def test_squares_are_never_negative():
+    # All pivots are 1, yet the smallest eigenvalue is about 4^-30: the plain product gets its sign wrong.
+    triangle = np.triu(-np.ones((30, 30)), 1) + np.eye(30)
+    tensor = triangle.T @ triangle
+    flattest = np.linalg.svd(triangle)[2][-1]
+    v = flattest * np.random.default_rng(0).uniform(1, 10, (500, 1))
+    assert (np.einsum("ki,ij,kj->k", v, tensor, v) < 0).any()
+    assert (ng.Dense(tensor).squared_norm(v) > 0).all()
+    assert (ng.Dual(ng.Dense(tensor)).squared_dual_norm(v) > 0).all()
+
+
+def test_solve_loses_no_more_digits_than_the_condition_number():
+    tensor = linalg.hilbert(6)
+    g = np.arange(1.0, 7.0)
+    with mp.workdps(50):
+        exact = mp.lu_solve(mp.matrix(tensor.tolist()), mp.matrix(g.tolist()))
+    exact = np.array(exact.tolist(), dtype=float)[:, 0]
+    tolerance = 6 * np.linalg.cond(tensor) * np.finfo(float).eps
+    assert_close(ng.Dense(tensor).solve(g), exact, tolerance)
+
+
+def rotation(n, seed):
+    return np.linalg.qr(np.random.default_rng(seed).standard_normal((n, n)))[0]
+
+
+def badly_conditioned_frame():
+    return rotation(4, 1) @ np.diag([1.0, 1e-2, 1e-4, 1e-6]) @ rotation(4, 2)
+
+
+def test_a_frame_does_not_square_its_condition_number():
+    frame, v = badly_conditioned_frame(), np.array([1.0, -2.0, 0.5, 3.0])
+    with mp.workdps(50):
+        coordinates = mp.lu_solve(mp.matrix(frame.tolist()), mp.matrix(v.tolist()))
+        exact = float(mp.norm(coordinates))
+    error = abs(ng.from_frame(frame).norm(v) / exact - 1)
+    squared_route = abs(ng.from_covariance(frame @ frame.T).norm(v) / exact - 1)
+    assert error < 10 * np.linalg.cond(frame) * np.finfo(float).eps
+    assert squared_route > 100 * error
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_rotation_of_the_frame_changes_nothing(seed):
+    q = rotation(3, seed)
+    metric, rotated = ng.from_frame(FRAME), ng.from_frame(FRAME @ q)
+    v = np.random.default_rng(seed).standard_normal((4, 3))
+    assert_close(rotated.as_matrix(), metric.as_matrix(), EXACT)
+    assert_close(rotated.solve(v), metric.solve(v), EXACT)
+    assert_close(rotated.norm(v), metric.norm(v), EXACT)
+    # A rotation on the other side, of the space itself, is another metric.
+    assert np.abs(ng.from_frame(q @ FRAME).norm(v) - metric.norm(v)).max() > 0.01
+
+
+def test_the_columns_of_a_frame_are_orthonormal():
+    columns = FRAME.T
+    gram = ng.from_frame(FRAME).inner(columns[:, None], columns)
+    assert_close(gram, np.eye(3), EXACT)
+
+
+def test_units_change_no_decision():
+    # Entries of very different size are a matter of units, not of definiteness.
+    units = np.array([1e-8, 1.0, 1e9])
+    scaled = ng.Dense(SPD * units[:, None] * units)
+    v = np.array([1.0, -2.0, 3.0])
+    assert_close(scaled.norm(v / units), ng.Dense(SPD).norm(v), EXACT)
+    assert_close(ng.from_frame(units[:, None] * FRAME).norm(units * v), ng.from_frame(FRAME).norm(v), EXACT)
+
+
+def test_against_scipy():
+    x, y = np.array([1.0, 2.0, -1.0]), np.array([0.5, -2.0, 4.0])
+    expected = mahalanobis(x, y, linalg.inv(SPD))
+    assert_close(ng.from_covariance(SPD).distance(x, y), expected, EXACT)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_frame_singular_up_to_rounding_is_refused(seed):
+    # Of rank n − 1 before rounding; a triangular factor alone does not always show it.
+    rng = np.random.default_rng(seed)
+    left, right = rng.standard_normal((2, 6, 5))
+    with pytest.raises(ValueError, match="^`frame` must be invertible"):
+        ng.from_frame(left @ right.T)

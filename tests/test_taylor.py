@@ -1,0 +1,150 @@
+"""Numerical derivatives against sympy's, and the order of an error against errors of known order."""
+
+import numpy as np
+import pytest
+import sympy as sp
+from tolerances import DIFFERENCES, EXACT, ORDER, assert_close
+
+import natgrad as ng
+from natgrad import taylor
+
+x, y, z = VARIABLES = sp.symbols("x y z")
+
+# Functions of three variables whose derivatives differ in every entry.
+FUNCTIONS = [
+    x**3 * y + 2 * z**2 * x - y * z,
+    sp.exp(x / 2) * sp.sin(y + 2 * z),
+    sp.log(4 + x**2 + y * z),
+    sp.sqrt(3 + x) / (2 + z**2) + sp.cos(x * y),
+]
+POINTS = [[0.3, -0.7, 1.1], [0.0, 0.0, 0.0], [1.5, 0.25, -0.5]]
+
+
+def numeric(expression):
+    """A function of a point, from an expression in x, y and z."""
+    function = sp.lambdify(VARIABLES, expression)
+    return lambda point: np.array(function(*point), dtype=float)
+
+
+@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+def test_gradient_and_hessian_against_sympy(function, point):
+    gradient = [numeric(function.diff(v))(point) for v in VARIABLES]
+    hessian = [[numeric(function.diff(v, w))(point) for w in VARIABLES] for v in VARIABLES]
+    assert_close(ng.numerical_gradient(numeric(function), point), gradient, DIFFERENCES)
+    assert_close(ng.numerical_hessian(numeric(function), point), hessian, DIFFERENCES)
+
+
+def test_they_are_as_accurate_as_they_say():
+    gradient_error = ng.numerical_gradient(lambda p: np.exp(p[0]), [0.0]) - 1
+    hessian_error = ng.numerical_hessian(lambda p: np.exp(p[0]), [0.0]) - 1
+    # About 1e-12 and 1e-10, that is, within a factor of ten.
+    assert np.abs(gradient_error) < 1e-11
+    assert np.abs(hessian_error) < 1e-9
+
+
+def test_derivatives_of_arrays():
+    f = lambda p: np.array([[p[0] ** 2, p[0] * p[1]], [3 * p[1], 1.0], [p[1] ** 3, p[0]]])
+    point = [2.0, -1.0]
+    gradient, hessian = ng.numerical_gradient(f, point), ng.numerical_hessian(f, point)
+    assert gradient.shape == (3, 2, 2)
+    assert hessian.shape == (3, 2, 2, 2)
+    jacobian = [[[4, 0], [-1, 2]], [[0, 3], [0, 0]], [[0, 3], [1, 0]]]
+    assert_close(gradient, jacobian, DIFFERENCES)
+    assert_close(hessian[0], [[[2, 0], [0, 0]], [[0, 1], [1, 0]]], DIFFERENCES)
+    assert_close(hessian[2], [[[0, 0], [0, -6]], [[0, 0], [0, 0]]], DIFFERENCES)
+
+
+def test_hessians_are_symmetric():
+    hessian = ng.numerical_hessian(numeric(FUNCTIONS[1]), POINTS[0])
+    assert (hessian == hessian.T).all()
+
+
+def test_polynomials_of_fourth_degree_have_no_truncation_error():
+    # With a large unit rounding is no concern either.
+    f = lambda p: p[0] ** 4 - 2 * p[0] ** 3
+    point, unit = [1.5], 1000.0
+    assert_close(ng.numerical_gradient(f, point, unit), [4 * 1.5**3 - 6 * 1.5**2], EXACT)
+    assert_close(ng.numerical_hessian(f, point, unit), [[12 * 1.5**2 - 12 * 1.5]], EXACT)
+
+
+@pytest.mark.parametrize(("derivative", "exact"), [(ng.numerical_gradient, 1.0), (ng.numerical_hessian, 1.0)])
+def test_differences_are_of_fourth_order(derivative, exact):
+    units = 100.0 * 2.0 ** -np.arange(4)
+    errors = [abs(derivative(lambda p: np.exp(p[0]), [0.0], unit).item() - exact) for unit in units]
+    assert (np.abs(ng.observed_order(errors, units) - 4) < ORDER).all()
+
+
+def test_mixed_differences_are_of_fourth_order():
+    f = lambda p: np.exp(p[0]) * np.sin(p[1])
+    units = 100.0 * 2.0 ** -np.arange(4)
+    exact = np.cos(0.5)
+    errors = [abs(ng.numerical_hessian(f, [0.0, 0.5], unit)[0, 1] - exact) for unit in units]
+    assert (np.abs(ng.observed_order(errors, units) - 4) < ORDER).all()
+
+
+def test_each_coordinate_has_its_own_unit():
+    # A function that changes over 1e-6 in one coordinate and over 1e6 in the other.
+    f = lambda p: np.sin(1e6 * p[0]) * np.exp(1e-6 * p[1])
+    gradient = ng.numerical_gradient(f, [0.0, 0.0], [1e-6, 1e6])
+    hessian = ng.numerical_hessian(f, [0.0, 0.0], [1e-6, 1e6])
+    assert_close(gradient[0], 1e6, DIFFERENCES)
+    assert abs(gradient[1]) < DIFFERENCES * 1e-6
+    assert_close(hessian[0, 1], 1.0, DIFFERENCES)
+
+
+@pytest.mark.parametrize("x", [1e20, -1e20])
+def test_steps_that_rounding_swallows_are_refused(x):
+    # At 1e20 the next number is 16384 away.
+    for derivative in ng.numerical_gradient, ng.numerical_hessian:
+        with pytest.raises(ValueError, match="^`unit` must not be negligible beside `x`"):
+            derivative(lambda p: p[0], [x])
+    assert_close(ng.numerical_gradient(lambda p: p[0] / 1e20, [x], abs(x)), [1e-20], DIFFERENCES)
+
+
+def test_the_function_may_change_its_argument():
+    def f(p):
+        p *= 2
+        return p.sum()
+
+    point = np.array([1.0, 2.0])
+    assert_close(ng.numerical_gradient(f, point), [2.0, 2.0], DIFFERENCES)
+    assert_close(ng.numerical_hessian(lambda p: f(p) ** 2, point), np.full((2, 2), 8.0), DIFFERENCES)
+    assert (point == [1.0, 2.0]).all()
+
+
+def test_the_coefficients_are_those_of_fourth_order():
+    # Σ c k^m is 1 for m = 1 and 0 for the other m up to 4.
+    moments = [taylor.COEFFICIENTS @ taylor.OFFSETS**m for m in range(5)]
+    assert_close(moments, [0, 1, 0, 0, 0], EXACT)
+
+
+@pytest.mark.parametrize("order", [0.5, 1, 2, 3, 7])
+def test_observed_order_of_a_power(order):
+    steps = np.array([1.0, 0.5, 0.3, 0.001, 2.0])
+    orders = ng.observed_order(6.0 * steps**order, steps)
+    assert_close(orders, np.full(4, float(order)), EXACT)
+
+
+def test_observed_orders_are_local():
+    # First order for large steps, second for small ones, in that sequence.
+    steps = np.array([4.0, 2.0, 1e-3, 1e-4])
+    errors = [4.0, 2.0, 1e-6, 1e-8]
+    orders = ng.observed_order(errors, steps)
+    assert_close(orders[[0, 2]], [1.0, 2.0], EXACT)
+    assert 1 < orders[1] < 2
+
+
+@pytest.mark.parametrize(
+    ("terms", "order"),
+    [(lambda h: 1, 1), (lambda h: 1 + h, 2), (lambda h: 1 + h + h**2 / 2, 3)],
+)
+def test_taylor_polynomials_have_the_order_of_what_they_leave_out(terms, order):
+    steps = 0.05 * 2.0 ** -np.arange(4)
+    orders = ng.observed_order(np.exp(steps) - terms(steps), steps)
+    assert (np.abs(orders - order) < ORDER).all()
+
+
+def test_a_function_keeps_its_shape():
+    with pytest.raises(ValueError, match=r"^`f` must return one shape everywhere, but it returns \("):
+        ng.numerical_gradient(lambda x: np.ones(1 + (x[0] > 0)), [0.0])
