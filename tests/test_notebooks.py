@@ -20,8 +20,9 @@ import natgrad
 from natgrad import figures
 
 ROOT = Path(__file__).parents[1]
-PATHS = sorted(ROOT.glob("chapters/[0-9]*.ipynb"))
-CHAPTERS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
+PATHS = sorted(ROOT.glob("chapters/*.ipynb"))
+NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
+CHAPTERS = [name for name in NOTEBOOKS if name[0].isdigit()]
 
 SECTIONS_OF_THE_NOTE = {1: 2, 2: 5, 3: 6}
 ALLOWED_IMPORTS = {"numpy", "sympy", "matplotlib", "natgrad"}
@@ -32,29 +33,24 @@ BARE_VERDICT = re.compile(r"\A\s*(np\.)?(True|False)_?\s*\Z")
 NEGATIVE_ZERO = re.compile(r"(?<![\w.])-0\.0*(?!\d)")
 
 
-@pytest.fixture(params=CHAPTERS, scope="module")
-def name(request):
-    return request.param
+def markdown_of(notebook):
+    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
-@pytest.fixture
-def number(name):
-    return int(name.split("_")[0])
+@pytest.fixture(params=NOTEBOOKS)
+def notebook(request):
+    return NOTEBOOKS[request.param]
 
 
-@pytest.fixture
-def notebook(name):
-    return CHAPTERS[name]
+@pytest.fixture(params=CHAPTERS)
+def chapter(request):
+    """The number and the text of a chapter that follows the note."""
+    return int(request.param.split("_")[0]), markdown_of(NOTEBOOKS[request.param])
 
 
 @pytest.fixture
 def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
-
-
-@pytest.fixture
-def markdown(notebook):
-    return "\n\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
 
 
 def texts(cell):
@@ -75,7 +71,7 @@ def test_every_chapter_is_in_the_table_of_contents():
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text())
     listed = {Path(page["file"]).name for part in toc["parts"] for page in part["chapters"]}
     assert {int(name.split("_")[0]) for name in CHAPTERS} >= SECTIONS_OF_THE_NOTE.keys()
-    assert CHAPTERS.keys() <= listed
+    assert NOTEBOOKS.keys() <= listed
 
 
 def test_cells_were_run_in_order(code_cells):
@@ -110,7 +106,7 @@ def test_metadata_is_minimal(notebook):
 
 
 def test_chapters_open_with_the_same_folded_cell(code_cells):
-    first = [next(c for c in nb.cells if c.cell_type == "code") for nb in CHAPTERS.values()]
+    first = [next(c for c in nb.cells if c.cell_type == "code") for nb in NOTEBOOKS.values()]
     assert len({cell.source for cell in first}) == 1
     assert "hide-input" in code_cells[0].metadata.tags
 
@@ -174,7 +170,8 @@ def test_figures_have_a_name_a_caption_and_a_text(code_cells):
             assert len(alt) >= 40, f"{cell.id}: say what the figure shows"
 
 
-def test_displayed_equations_are_labelled(markdown, number):
+def test_displayed_equations_are_labelled(chapter):
+    number, markdown = chapter
     for k, section in enumerate(re.split(r"^## ", markdown, flags=re.MULTILINE)):
         for body, label in EQUATION.findall(section):
             assert re.fullmatch(rf"eq-{number}-{k}-[a-z0-9-]+", label), body
@@ -185,7 +182,7 @@ def test_displayed_equations_are_labelled(markdown, number):
 
 def test_labels_are_unique_in_the_book():
     labels = []
-    for notebook in CHAPTERS.values():
+    for notebook in NOTEBOOKS.values():
         for cell in notebook.cells:
             labels += [cell.metadata.get("mystnb", {}).get("figure", {}).get("name")]
             labels += [label for _, label in EQUATION.findall(cell.source)]
@@ -193,7 +190,19 @@ def test_labels_are_unique_in_the_book():
     assert not {label for label in labels if label and labels.count(label) > 1}
 
 
-def test_sections_are_those_of_the_note(markdown, number):
+def test_every_erratum_has_a_label_and_a_counterexample():
+    cells = NOTEBOOKS["errata"].cells
+    entries = [cell for cell in cells if "\n### " in cell.source]
+    for entry in entries:
+        assert re.match(r"\(erratum-[1-3]-[1-6][a-z]\)=\n### ", entry.source), entry.id
+        counterexample = cells[cells.index(entry) + 1]
+        assert counterexample.cell_type == "code", entry.id
+        assert "assert " in counterexample.source, entry.id
+    assert entries
+
+
+def test_sections_are_those_of_the_note(chapter):
+    number, markdown = chapter
     # The book counts the headings itself: labels in this order make its 2.4 the note's 2.4.
     headings = re.findall(r"(?:^\((.+)\)=\n)?^## ", markdown, re.MULTILINE)
     labels = [f"sec-{number}-{k}" for k in range(1, len(headings) + 1)]
