@@ -1,0 +1,429 @@
+"""The concordance: every statement of the note beside the cells that check it.
+
+`concordance.yml` says what the note states and what became of it.
+Which cells check a statement is not typed there but read from the cells themselves:
+one with the tag `note-2.3b` and an `assert` is a witness of 2.3b.
+The first half of this file needs no Sphinx; the second half puts it on the pages.
+"""
+
+import ast
+import copy
+import graphlib
+import json
+import re
+import symtable
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import jsonschema
+import nbformat
+import yaml
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+FOLDER = Path(__file__).parent
+# The sign tells the verdicts apart without colour.
+SIGNS = {
+    "proved": "■",
+    "verified": "=",
+    "conditional": "∗",
+    "corrected": "≠",
+    "interpretive": "~",
+}
+# The three kinds of truth, and as which of the two kinds of witness each counts.
+EVIDENCE = {"derived": "symbolic", "computed": "numeric", "observed": "numeric"}
+BOTH = {"symbolic", "numeric"}
+
+
+class Witness(NamedTuple):
+    """One way in which one cell checks one statement, or that it fails to do so."""
+
+    note_id: str
+    notebook: str
+    cell: str
+    label: str
+    evidence: str | None
+
+
+def read_rows(folder=FOLDER):
+    rows = yaml.safe_load((folder / "concordance.yml").read_text(encoding="utf-8"))
+    blank = {"assumptions": "", "why": "", "single": "", "erratum": None}
+    given = [
+        {key: value for key, value in row.items() if value is not None} for row in rows
+    ]
+    return [{**blank, **row, "section": row["id"][:-1]} for row in given]
+
+
+def row_label(note_id):
+    return "note-" + note_id.replace(".", "-")
+
+
+def cell_label(page, cell):
+    """`cell-2-to-paper` in 2_mahalanobis_distances, `cell-errata-…` in errata."""
+    return f"cell-{re.match('[0-9]+|.+', Path(page).stem).group()}-{cell.id}"
+
+
+def note_ids(cell):
+    tags = cell.metadata.get("tags", [])
+    return [tag.removeprefix("note-") for tag in tags if tag.startswith("note-")]
+
+
+def names(statement):
+    """The names that a statement takes from its notebook, and those that it gives."""
+    table = symtable.symtable(ast.unparse(statement), "cell", "exec")
+    taken, given, scopes = set(), set(), [table]
+    for scope in scopes:
+        scopes += scope.get_children()
+        for symbol in scope.get_symbols():
+            if symbol.is_referenced() and (scope is table or symbol.is_global()):
+                taken.add(symbol.get_name())
+            if symbol.is_assigned() and scope is table:
+                given.add(symbol.get_name())
+    return taken, given
+
+
+def one_by_one(statements):
+    """The statements in the order in which they run, loops and the like opened up."""
+    for statement in statements:
+        if isinstance(statement, (ast.For, ast.While, ast.If, ast.With)):
+            head = copy.copy(statement)
+            head.body = [ast.Pass()]
+            yield head
+            yield from one_by_one(statement.body)
+        else:
+            yield statement
+
+
+def checked_cells(notebook):
+    """Each code cell of a notebook with the kinds of evidence that its asserts give.
+
+    An assert is symbolic or numeric by the libraries that its names come from, in this
+    cell or an earlier one. What numpy makes of an expression of sympy is a number.
+    """
+    origins = {"sp": {"symbolic"}, "np": {"numeric"}, "ng": {"numeric"}}
+    for cell in notebook.cells:
+        if cell.cell_type != "code":
+            continue
+        kinds = set()
+        for statement in one_by_one(ast.parse(cell.source).body):
+            taken, given = names(statement)
+            used = set().union(*(origins.get(name, set()) for name in taken))
+            if any(isinstance(node, ast.Assert) for node in ast.walk(statement)):
+                kinds |= used or {"numeric"}  # numbers of plain Python
+            origins |= dict.fromkeys(given, used & {"numeric"} or used)
+        number = "observed" if "observed_order" in cell.source else "computed"
+        found = {"symbolic": "derived", "numeric": number}
+        yield cell, [found[kind] for kind in sorted(kinds, reverse=True)]
+
+
+def read_witnesses(folder=FOLDER):
+    return [
+        Witness(note_id, path.name, cell.id, cell_label(path, cell), kind)
+        for path in sorted(folder.glob("*.ipynb"))
+        for cell, evidence in checked_cells(nbformat.read(path, as_version=4))
+        for note_id in note_ids(cell)
+        for kind in evidence or [None]
+    ]
+
+
+def problems(rows, witnesses, labels):
+    """What is wrong with the registry, the tags of the cells, or the book's labels."""
+    uses = {row["id"]: row["uses"] for row in rows}
+    for name in uses:
+        if sum(row["id"] == name for row in rows) > 1:
+            yield f"{name} is listed twice"
+    for row in rows:
+        name, verdict = row["id"], row["verdict"]
+        if verdict not in SIGNS:
+            yield f"{name}: unknown verdict {verdict!r}"
+        if not row["why"] and verdict != "proved":
+            yield f"{name}: nothing but a proof goes without `why`"
+        if not row["erratum"] and verdict == "corrected":
+            yield f"{name}: a correction needs its `erratum`"
+        for label in {row["anchor"], row["erratum"]} - {None, *labels}:
+            yield f"{name}: the book has no label {label!r}"
+        for used in set(row["uses"]).difference(uses):
+            yield f"{name}: uses {used!r}, which is not in the registry"
+        # A definition is checked against the package, a figure by its data.
+        wanted = {"numeric"} if row["kind"] in ("definition", "figure") else BOTH
+        found = {
+            EVIDENCE[w.evidence] for w in witnesses if w.note_id == name and w.evidence
+        }
+        for kind in sorted(wanted - found):
+            if not row["single"]:
+                yield f"{name}: no {kind} witness, and no `single` that says why"
+        if row["single"] and found == BOTH:
+            yield f"{name}: `single`, but there are witnesses of both kinds"
+    try:
+        graphlib.TopologicalSorter(uses).prepare()
+    except graphlib.CycleError as error:
+        yield f"{', '.join(error.args[1])}: each uses the next, in a circle"
+    for w in witnesses:
+        if w.note_id not in uses:
+            yield f"{w.notebook}, {w.cell}: note-{w.note_id} is not in the registry"
+        if not w.evidence:
+            yield f"{w.notebook}, {w.cell}: note-{w.note_id}, but asserts nothing"
+
+
+def published(rows, witnesses, url):
+    """The concordance for other programs; `url` turns a label into page#anchor."""
+    return [
+        {
+            **row,
+            "anchor": url(row["anchor"]),
+            "erratum": row["erratum"] and url(row["erratum"]),
+            "witnesses": [
+                {
+                    "kind": EVIDENCE[w.evidence],
+                    "notebook": f"chapters/{w.notebook}",
+                    "cell": w.cell,
+                    "anchor": url(w.label),
+                }
+                for w in witnesses
+                if w.note_id == row["id"] and w.evidence
+            ],
+        }
+        for row in rows
+    ]
+
+
+def graph(rows):
+    """The statements as a drawing, one line per section, and what each rests on.
+
+    A link between sections runs down between two columns, so it crosses no statement.
+    """
+    column, line, half, top = 62, 74, 23, 12  # distances, and half a box's two sizes
+    bend = lambda x0, y0, x1, y1: f"C{x0} {y1} {x1} {y0} {x1} {y1}"
+    sections = list(dict.fromkeys(row["section"] for row in rows))
+    place, parts = {}, []
+    for row in rows:
+        n = sum(other[:-1] == row["section"] for other in place)
+        place[row["id"]] = 74 + column * n, 44 + line * sections.index(row["section"])
+    for k, section in enumerate(sections):
+        parts.append(
+            f'<text class="section" x="4" y="{49 + line * k}">{section}</text>'
+        )
+    for row in rows:
+        name, verdict, paths = row["id"], row["verdict"], ""
+        x, y = place[name]
+        for x0, y0 in (place[used] for used in row["uses"] if used in place):
+            down = -1 if y0 > y else 1
+            start, end = y0 + down * top, y - down * top
+            first, last = start + down * (line - 2 * top), end - down * (line - 2 * top)
+            aside = x + (column if x0 > x else -column) / 2
+            if y0 == y and x - x0 == column:
+                path = f"M{x0 + half} {y}H{x - half}"
+            elif y0 == y:
+                path = f"M{x0} {end}C{x0} {end - 26} {x} {end - 26} {x} {end}"
+            elif abs(y - y0) == line:
+                path = f"M{x0} {start}{bend(x0, start, x, end)}"
+            else:
+                path = f"M{x0} {start}{bend(x0, start, aside, first)}"
+                path += f"V{last}{bend(aside, last, x, end)}"
+            kind = "later" if (y0, x0) > (y, x) else "earlier"
+            paths += f'<path class="{kind}" d="{path}"/>'
+        title = ", ".join([name, verdict, *(f"uses {used}" for used in row["uses"])])
+        parts.append(
+            f'<a class="statement {verdict}" href="#{row_label(name)}">'
+            f'<title>{escape(title)}</title>{paths}<rect x="{x - half}" '
+            f'y="{y - top}" width="{2 * half}" height="{2 * top}" rx="4"/>'
+            f'<text x="{x}" y="{y + 4.5}">{name} {SIGNS.get(verdict)}</text></a>'
+        )
+    width, height = (max(sizes) + 40 for sizes in zip(*place.values(), strict=True))
+    return (
+        f'<svg class="note-graph" viewBox="0 0 {width} {height}" role="group" '
+        f'aria-label="Which statement rests on which">{"".join(parts)}</svg>'
+    )
+
+
+def choice(rows):
+    """Radio buttons, which the style sheet turns into a filter: no script is needed."""
+    html = '<fieldset class="verdicts"><legend>Show</legend>'
+    for verdict, sign in {"all": "", **SIGNS}.items():
+        count = sum(verdict in ("all", row["verdict"]) for row in rows)
+        state = "checked" if verdict == "all" else ""
+        html += f'<label><input type="radio" name="verdict" value="{verdict}" {state} '
+        html += f'autocomplete="off"> {sign} {verdict} {count}</label>'
+    return html + "</fieldset>"
+
+
+# The rest is written in MyST, so that its links and mathematics are the book's own.
+
+
+def treated(label):
+    number = ".".join(re.findall("[0-9]", label)[:2])
+    texts = {
+        "eq": f"{{eq}}`{label}`",
+        "fig": f"{{numref}}`{label}`",
+        "sec": f"{{numref}}`Section {{number}} <{label}>`",
+        "box": f"{{ref}}`box in {number} <{label}>`",
+    }
+    return texts.get(label.split("-")[0], f"{{ref}}`{label}`")
+
+
+def table(rows, witnesses):
+    """One block per statement: as readable on a phone as on a wide screen."""
+    links = lambda ids: ", ".join(f"{{ref}}`{i} <{row_label(i)}>`" for i in ids)
+    text, section = "", None
+    for row in rows:
+        if row["section"] != section:
+            section = row["section"]
+            text += f"### Section {section}\n\n"
+        erratum = f", {{ref}}`errata <{row['erratum']}>`" if row["erratum"] else ""
+        terms = {
+            "Assumes": row["assumptions"],
+            "Treated": treated(row["anchor"]) + erratum,
+        }
+        for kind in EVIDENCE:
+            terms[kind.capitalize()] = " · ".join(
+                f"{{ref}}`{w.cell}{', errata' * ('errata' in w.notebook)} <{w.label}>`"
+                for w in witnesses
+                if (w.note_id, w.evidence) == (row["id"], kind)
+            )
+        terms["Why no more"] = row["single"]
+        terms["Rests on"] = links(row["uses"])
+        terms["Used by"] = links(r["id"] for r in rows if row["id"] in r["uses"])
+        verdict = f"{SIGNS.get(row['verdict'])} {row['verdict']}"
+        text += f":::{{container}} statement {row['verdict']}\n"
+        text += f":name: {row_label(row['id'])}\n\n"
+        text += (
+            f"{links([row['id']])} [{verdict}]{{.verdict}} [{row['kind']}]{{.kind}}\n\n"
+        )
+        text += f"{row['statement']}\n\n{row['why']}\n\n"
+        text += "".join(
+            f"{term}\n: {value}\n\n" for term, value in terms.items() if value
+        )
+        text += ":::\n\n"
+    return text
+
+
+def mutants(folder=FOLDER):
+    """The last result of `make mutants`, if there is one."""
+    path = folder / "mutants.json"
+    if not path.exists():
+        return "It has not been run for this edition yet."
+    result = json.loads(path.read_text(encoding="utf-8"))
+    text = f"Last run on {result['date']} at commit `{result['commit']}`:\n\n"
+    text += "| changed | changes | noticed | share |\n|---|--:|--:|--:|\n"
+    survivors = ""
+    for part in ("package", "cells"):
+        killed, survived = result[part]["killed"], result[part]["survived"]
+        total = killed + survived
+        text += f"| the {part} | {total} | {killed} | {100 * killed / total:.1f} % |\n"
+        for one in result[part]["survivors"]:
+            survivors += f"- {one['where']}: `` {one['change']} ``. {one['reason']}\n"
+    return text + (survivors and "\nWhat was not noticed, and why:\n\n" + survivors)
+
+
+class Concordance(SphinxDirective):
+    """`{concordance} graph`, `filter`, `table` or `mutants`: that part of it, here."""
+
+    required_arguments = 1
+
+    def run(self):
+        self.env.note_reread()  # it depends on every notebook
+        rows, part = read_rows(), self.arguments[0]
+        if part in ("graph", "filter"):
+            html = {"graph": graph, "filter": choice}[part](rows)
+            return [nodes.raw("", html, format="html")]
+        text = mutants() if part == "mutants" else table(rows, read_witnesses())
+        return self.parse_text_to_nodes(text, allow_section_headings=part == "table")
+
+
+class NoteLinks(SphinxTransform):
+    """Give every code cell a permanent anchor, and lead back to the concordance.
+
+    A link stands below each cell that is a witness, and at each label that a row names.
+    """
+
+    default_priority = 300  # after labels have moved to what they label
+
+    def apply(self):
+        path = Path(self.env.doc2path(self.env.docname))
+        if path.suffix != ".ipynb":
+            return
+        cells = nbformat.read(path, as_version=4).cells
+        labelled, links = {}, {}
+        for node in self.document.findall(nodes.Element):
+            inside = [node]
+            if node.get("nb_element") == "cell_code":
+                cell = cells[node["cell_index"]]
+                node["names"].append(cell_label(path, cell))
+                self.document.note_explicit_target(node, node)
+                links[node] = note_ids(cell)
+                inside = list(
+                    node.findall(nodes.Element)
+                )  # a figure in it, for example
+            for one in inside:
+                for label in [*one.get("names", []), one.get("label")]:
+                    labelled.setdefault(label, node)
+        for row in read_rows():
+            if row["anchor"] in labelled:
+                links.setdefault(labelled[row["anchor"]], []).append(row["id"])
+        for node, ids in links.items():
+            if ids:
+                self.place(node, self.line(sorted(set(ids))))
+
+    def line(self, ids):
+        line = nodes.paragraph("", "note", classes=["note-link"])
+        for note_id in ids:
+            target = {
+                "refdomain": "std",
+                "reftype": "ref",
+                "reftarget": row_label(note_id),
+            }
+            target |= {"refexplicit": True, "refwarn": True, "refdoc": self.env.docname}
+            line += nodes.Text(" ")
+            line += addnodes.pending_xref("", nodes.inline("", note_id), **target)
+        return line
+
+    def place(self, node, line):
+        if isinstance(node, nodes.section):
+            node.insert(1, line)  # below its title
+        elif isinstance(node, nodes.Admonition):
+            node.append(line)
+        else:
+            node.parent.insert(node.parent.index(node) + 1, line)
+
+
+def anchors(env):
+    """Every label of the book, with its page and its anchor there."""
+    labels = env.get_domain("std").anonlabels
+    found = {label: (page, anchor) for label, (page, anchor, *_) in labels.items()}
+    for label, (page, _) in env.get_domain("math").equations.items():
+        found[label] = page, nodes.make_id(f"equation-{label}")
+    return found
+
+
+def check(app, env):
+    for problem in problems(read_rows(), read_witnesses(), anchors(env)):
+        logging.getLogger(__name__).warning("concordance: %s", problem)
+
+
+def publish(app, error):
+    if error or app.builder.name != "html":
+        return
+    rows, witnesses, found = read_rows(), read_witnesses(), anchors(app.env)
+    if any(problems(rows, witnesses, found)):
+        return  # `check` has said so
+    pages = {page: app.builder.get_target_uri(page) for page, _ in found.values()}
+    url = lambda label: f"{pages[found[label][0]]}#{found[label][1]}"
+    data = published(rows, witnesses, url)
+    schema = (FOLDER / "_static" / "concordance.schema.json").read_text(
+        encoding="utf-8"
+    )
+    jsonschema.validate(data, json.loads(schema))
+    text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
+    (Path(app.outdir) / "concordance.json").write_text(text, encoding="utf-8")
+
+
+def setup(app):
+    app.add_directive("concordance", Concordance)
+    app.add_transform(NoteLinks)
+    app.connect("env-check-consistency", check)
+    app.connect("build-finished", publish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
