@@ -8,11 +8,12 @@ CHAPTERS := $(wildcard chapters/*.ipynb)
 SOURCES := _config.yml _toc.yml chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
 
 .DELETE_ON_ERROR:
-.PHONY: help book test record lock clean
+.PHONY: help book test mutants record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
+	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
 	@echo "make lock     write requirements.txt from pyproject.toml"
 	@echo "make clean    remove everything that these commands made"
@@ -34,6 +35,10 @@ test: .venv/installed
 	$(BIN)/cffconvert --validate
 	@$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest
+
+# Not part of `make test`, because it takes long. What survives needs a new assertion, or a reason why nothing can notice it.
+mutants: .venv/installed
+	$(BIN)/python tests/mutants.py
 
 record: .venv/installed
 	$(BIN)/jupyter-nbconvert --to notebook --inplace --execute $(CHAPTERS) \

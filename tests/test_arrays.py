@@ -30,6 +30,7 @@ def test_real_numbers_pass_unchanged(value):
     [
         ([1, np.nan], "`x` must be finite, but it contains nan."),
         ([-np.inf, 1], "`x` must be finite, but it contains -inf."),
+        ([1, -np.inf, np.nan], "`x` must be finite, but it contains -inf."),
         ([], "`x` must not be empty, but its shape is (0,)."),
         (np.ones((3, 0)), "`x` must not be empty, but its shape is (3, 0)."),
         ([[1, 2], [3]], "`x` must be a rectangular array, but its rows differ in length."),
@@ -144,13 +145,22 @@ def test_rounding_is_not_asymmetry():
         arrays.positive_definite([[1.0, 1e-9], [0.0, 1.0]], "g")
 
 
-@pytest.mark.parametrize("unit", [1e-12, 1e-3, 1e8])
+@pytest.mark.parametrize("unit", [1e-60, 1e-12, 1e-3, 1e8])
 def test_units_change_no_decision(unit):
     scale = np.diag([1.0, unit])
-    arrays.positive_definite(scale @ [[2.0, 1.0], [1.0, 2.0]] @ scale, "g")
+    # Its upper entry is one that rounding may have left.
+    arrays.positive_definite(scale @ [[2.0, 1.0 + 1e-14], [1.0, 2.0]] @ scale, "g")
     for bad, property in ([[1, 1], [1, 1]], "positive definite"), ([[2, 1.1], [1, 2]], "symmetric"):
         with pytest.raises(ValueError, match=f"^`g` must be {property}"):
             arrays.positive_definite(scale @ bad @ scale, "g")
+
+
+@pytest.mark.parametrize("leading", [(1000,), (1, 1000), (1000, 1)])
+def test_company_changes_no_decision(leading):
+    # Two matrices close to the limit of what is regular; how many there are doesn't move it.
+    tilted = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-14]])
+    arrays.positive_definite(np.broadcast_to(tilted, (*leading, 2, 2)), "g")
+    arrays.invertible(np.broadcast_to(tilted, (*leading, 2, 2)), "frame")
 
 
 def test_invertible_gives_the_cholesky_factor_of_the_square():

@@ -88,6 +88,8 @@ DEFINITE = SQUARES | {
 FRAMES = SQUARES | {
     "too small": lambda good: 1e-200 * good,
     "too large": lambda good: 1e200 * good,
+    "one axis too small": lambda good: good * np.where(np.arange(len(good)) == 0, 1e-200, 1)[:, None],
+    "one axis too large": lambda good: good * np.where(np.arange(len(good)) == 0, 1e200, 1)[:, None],
 }
 ENTRIES = ARRAYS | {
     "a number": lambda good: 1.0,
@@ -373,6 +375,22 @@ MESSAGES = [
         lambda: COIN.log_prob([0.5], [0, 2]),
         "`x` must be 0 or 1, but it contains 2.",
     ),
+    (lambda: COIN.fisher([0.5, 0]), "`theta` must have length 1 in its last axis, but its shape is (2,)."),
+    *(
+        (lambda p=p: COIN.fisher([[0.5], [p]]), f"`theta` must lie strictly between 0 and 1, but it contains {p}.")
+        for p in (0, -0.5, 1)
+    ),
+    (
+        lambda: COIN.fisher([[0.5], [1e-310]]),
+        "`theta` must be at least 2.23e-308, but it contains 1e-310.",
+    ),
+    *(
+        (
+            lambda tau=tau: BELL.fisher([[0, 1], [0, tau]]),
+            f"`theta` must have a positive precision tau, but its smallest is {tau}.",
+        )
+        for tau in (0, -0.5)
+    ),
     (lambda: ng.fisher_metric("Gaussian", [0, 1]), "`family` must be a Family, but it is a str."),
     (
         lambda: ng.fisher_monte_carlo(BELL, [0, 1], 1, RNG),
@@ -426,6 +444,7 @@ MISMATCHES = {
     "score": (lambda: COIN.score([[0.5], [0.6]], [0, 1, 1]), ["theta", "x"]),
     "kl": (lambda: BELL.kl(TWO, np.ones((3, 2))), ["theta0", "theta1"]),
     "orders": (lambda: ng.observed_order([1, 2, 3], [1, 2]), ["errors"]),
+    "orders, one error": (lambda: ng.observed_order([1], [1]), ["errors"]),
     "orders, one step": (lambda: ng.observed_order([1, 2], [1]), ["errors"]),
     "orders, a table": (lambda: ng.observed_order([1, 2], [[1, 2], [1, 2]]), ["errors"]),
     "the dimension of the metric": (lambda: ng.natural_gradient([1, 1], ng.euclidean(3)), ["gradient"]),

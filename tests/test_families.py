@@ -369,6 +369,7 @@ def test_leading_axes_broadcast(case):
             assert (table["score"][i, j] == family.score(theta, v)).all()
         for j, other in enumerate(thetas):
             assert table["kl"][i, j] == family.kl(theta, other)
+    assert (family.kl(thetas[0], thetas[:, None, None]) == table["kl"][0][:, None, None]).all()
 
 
 def test_float32_stays_float32(case):
@@ -429,6 +430,15 @@ def test_expectations_out_of_reach_are_refused(f):
         ng.Gaussian().expect([0, 1], f)
 
 
+def test_the_worst_of_several_expectations_is_named():
+    first, last = (
+        weights[nodes > 0.5].sum() / np.sqrt(2 * np.pi)
+        for nodes, weights in map(np.polynomial.hermite_e.hermegauss, (64, 100))
+    )
+    with pytest.raises(ValueError, match=f"nodes give {first:.6g} and {last:.6g}"):
+        ng.Gaussian().expect([0, 1], lambda x: np.stack([1e9 + 0 * x, x > 0.5, x], axis=1))
+
+
 def test_infinite_values_are_refused():
     with pytest.raises(ValueError, match="^`f` must give finite values"):
         ng.Bernoulli().expect([0.5], lambda x: np.where(x == 1, np.inf, 0.0))
@@ -445,3 +455,20 @@ def test_mistakes_of_the_function_are_not_hidden():
 def test_probabilities_too_small_to_have_a_score_are_refused():
     with pytest.raises(ValueError, match=r"^`theta` must be at least 2\.23e-308, but it contains 1e-310\.$"):
         ng.Bernoulli().score([1e-310], 1)
+
+
+def test_the_smallest_probability_still_has_a_score():
+    tiny = np.finfo(float).tiny
+    assert_close(ng.Bernoulli().score([tiny], 1), [1 / tiny], FULL)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_precisions_are_those_whose_square_can_be_inverted(dtype):
+    largest = dtype(np.sqrt(np.finfo(dtype).max) / 2)
+    for tau in (largest, 1 / largest):
+        found = ng.Gaussian().fisher(np.array([0, tau], dtype=dtype))[1, 1]
+        exact = float(1 / (2 * mp.mpf(float(tau)) ** 2))
+        assert_close(found, exact, SINGLE if dtype == np.float32 else EXACT)
+    for tau in (dtype(1.01) * largest, dtype(0.99) / largest):
+        with pytest.raises(ValueError, match="^`theta` must have a precision tau between"):
+            ng.Gaussian().fisher(np.array([0, tau], dtype=dtype))

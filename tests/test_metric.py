@@ -17,6 +17,8 @@ SPD_STACK = np.stack([SPD, np.diag([0.5, 7.0, 2.0]), SPD[::-1, ::-1]])
 # Not triangular, and of negative determinant.
 FRAME = np.array([[2.0, 1.0, 0.5], [0.0, 2.0, -1.0], [3.0, 0.0, 1.0]])
 FRAME_STACK = np.stack([FRAME, FRAME.T, FRAME[::-1] + np.eye(3)])
+# No leading axis is as long as the matrices.
+SPD_GRID, FRAME_GRID = SPD_STACK[:2, None], FRAME_STACK[:2, None]
 ENTRIES = np.array([0.25, 3.0, 40.0])
 ENTRIES_STACK = np.array([[[0.25, 3.0, 40.0]], [[1.0, 2.0, 0.125]]])
 
@@ -58,6 +60,7 @@ CASES = {
     "dense": lambda: Case(ng.Dense(SPD), SPD),
     "dense in one dimension": lambda: Case(ng.Dense([[4]]), np.array([[4.0]])),
     "dense, several": lambda: Case(ng.Dense(SPD_STACK), SPD_STACK),
+    "dense, a grid": lambda: Case(ng.Dense(SPD_GRID), SPD_GRID),
     "dense, float32": lambda: Case(ng.Dense(single(SPD)), SPD, np.float32),
     "diagonal": lambda: Case(ng.Diagonal(ENTRIES), np.diag(ENTRIES)),
     "diagonal, several": lambda: Case(ng.Diagonal(ENTRIES_STACK), diagonals(ENTRIES_STACK)),
@@ -72,6 +75,7 @@ CASES = {
     "covariance, float32": lambda: Case(ng.from_covariance(single(SPD)), precise_inverse(SPD), np.float32),
     "frame": lambda: Case(ng.from_frame(FRAME), precise_inverse(FRAME @ FRAME.T)),
     "frame, several": lambda: Case(ng.from_frame(FRAME_STACK), precise_inverse(FRAME_STACK @ FRAME_STACK.mT)),
+    "frame, a grid": lambda: Case(ng.from_frame(FRAME_GRID), precise_inverse(FRAME_GRID @ FRAME_GRID.mT)),
     "frame, float32": lambda: Case(ng.from_frame(single(FRAME)), precise_inverse(FRAME @ FRAME.T), np.float32),
     "Fisher metric": lambda: Case(ng.fisher_metric(ng.Gaussian(), [0.3, 2.0]), np.diag([2.0, 0.125])),
     "Fisher metrics": lambda: Case(ng.fisher_metric(ng.Bernoulli(), [[0.2], [0.5]]), np.array([[[6.25]], [[4.0]]])),
@@ -376,7 +380,8 @@ def test_units_change_no_decision():
     scaled = ng.Dense(SPD * units[:, None] * units)
     v = np.array([1.0, -2.0, 3.0])
     assert_close(scaled.norm(v / units), ng.Dense(SPD).norm(v), EXACT)
-    assert_close(ng.from_frame(units[:, None] * FRAME).norm(units * v), ng.from_frame(FRAME).norm(v), EXACT)
+    for frame in (FRAME, FRAME_GRID):
+        assert_close(ng.from_frame(units[:, None] * frame).norm(units * v), ng.from_frame(frame).norm(v), EXACT)
 
 
 def test_against_scipy():

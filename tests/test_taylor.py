@@ -99,7 +99,15 @@ def test_steps_that_rounding_swallows_are_refused(x):
     for derivative in ng.numerical_gradient, ng.numerical_hessian:
         with pytest.raises(ValueError, match="^`unit` must not be negligible beside `x`"):
             derivative(lambda p: p[0], [x])
+        with pytest.raises(ValueError, match=r"but it is 1 where `x` is -?1e\+20\.$"):
+            derivative(lambda p: p[0], [1.0, x])
     assert_close(ng.numerical_gradient(lambda p: p[0] / 1e20, [x], abs(x)), [1e-20], DIFFERENCES)
+
+
+def test_the_unit_is_one_unless_given():
+    f = lambda p: np.exp(np.sin(3 * p[0]))
+    for derivative in ng.numerical_gradient, ng.numerical_hessian:
+        assert derivative(f, [0.3]) == derivative(f, [0.3], 1.0) != derivative(f, [0.3], 2.0)
 
 
 def test_the_function_may_change_its_argument():

@@ -1,0 +1,368 @@
+"""Change the checked mathematics, one sign, factor, index or argument at a time, and see whether a check notices.
+
+    python tests/mutants.py              all of natgrad and all chapters; the result goes to chapters/mutants.json
+    python tests/mutants.py metric 2_    only the modules and chapters whose names begin like this, without a result
+
+Mutants of one symbol are cosmic-ray's; those of an expression are made by `rewritten`.
+A mutant of natgrad dies by a test of the package. A mutant of a cell dies if its own cell or a later one raises, warns,
+takes too long, or shows a text or a drawing that differs from what is stored: by what fails under nbval.
+Each mutant runs in a process forked where it differs, so that nothing is imported or computed twice.
+
+A survivor needs a reason in equivalent_mutants.toml, or else a new assertion.
+"""
+
+import ast
+import datetime
+import importlib
+import json
+import os
+import re
+import resource
+import subprocess
+import sys
+import tomllib
+import warnings
+from pathlib import Path
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # only a process with a single thread can be forked safely
+
+import hypothesis
+import nbformat
+import pytest
+from cosmic_ray.ast import ast_nodes, get_ast
+from cosmic_ray.mutating import mutate_code
+from cosmic_ray.operators.provider import OperatorProvider
+from IPython.core.formatters import DisplayFormatter
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+# What the tests will import, so that no mutant has to.
+for package in (
+    "matplotlib.figure",
+    "mpmath",
+    "nbval.plugin",
+    "scipy.integrate",
+    "scipy.optimize",
+    "scipy.stats",
+    "sympy",
+):
+    importlib.import_module(package)
+
+ROOT = Path(__file__).parents[1]
+PROCESSES = 2
+SECONDS = 60  # of computing, for one mutant; the longest chapter takes half of it
+TARGETS = {"package": 0.95, "cells": 0.90}
+
+# Not figures: it draws, and nbval compares its drawings byte for byte.
+MODULES = ["_kernels", "arrays", "metric", "steepest", "families", "divergence", "fisher", "taylor"]
+
+OPERATORS = {
+    "ReplaceBinaryOperator_": "Add_Sub Sub_Add Mul_Div Div_Mul Pow_Mul BitAnd_BitOr BitOr_BitAnd",
+    "ReplaceComparisonOperator_": "Lt_LtE Lt_Gt LtE_Lt LtE_Gt Gt_GtE Gt_Lt GtE_Gt GtE_Lt "
+    "Eq_NotEq NotEq_Eq Is_IsNot IsNot_Is",
+    "ReplaceUnaryOperator_": "USub_UAdd Delete_Invert Delete_Not",
+    "": "AddNot ReplaceAndWithOr ReplaceOrWithAnd ReplaceTrueWithFalse ReplaceFalseWithTrue NumberReplacer",
+}
+SYMBOLS = [kind + name for kind, names in OPERATORS.items() for name in names.split()]
+PAIRS = "sin cos, min max, argmin argmax, any all, zeros ones, log log1p, exp expm1, norm dual_norm, apply solve, "
+PAIRS += "squared_norm squared_dual_norm, _apply _solve, _squared_norm _squared_dual_norm, from_covariance Dense"
+OTHER = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), pair.split()[::-1])}
+# Matrices by name, or transposed, that need not be symmetric.
+MATRIX = re.compile(r"\b([FJLMQ][7n]?|frame|factor|triangle|root|quarter|rotation|squeezed|turn)\b|\.m?T\b")
+# Functions that don't care for the order of their first two arguments.
+SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max"}
+
+
+def rewritten(node, text):
+    """Other forms of an expression: transposes, order of arguments and indices, factors of two, related functions."""
+    match node:
+        case ast.Attribute(value=value, attr="T" | "mT"):
+            yield text(value)
+        case ast.Attribute(value=value, attr=name) if name in OTHER:
+            yield f"{text(value)}.{OTHER[name]}"
+        case ast.Call(func=function, args=arguments) if ast.unparse(function).split(".")[-1] not in SYMMETRIC:
+            for k in range(len(arguments) - 1):
+                swapped = [*arguments[:k], arguments[k + 1], arguments[k], *arguments[k + 2 :], *node.keywords]
+                yield f"{text(function)}({', '.join(map(text, swapped))})"
+        case ast.BinOp(left=left, op=ast.MatMult(), right=right) if MATRIX.search(text(node)):
+            yield f"(({text(right)}) @ ({text(left)}))"  # of two vectors it is the same
+        case ast.Subscript(value=value, slice=ast.Tuple(elts=[*rest, i, j])):
+            yield f"{text(value)}[{', '.join(map(text, [*rest, j, i]))}]"
+        case ast.Constant(value=float(number)):
+            yield str(2 * number)
+        case ast.Name(id=name, ctx=ast.Load()) if MATRIX.fullmatch(name):
+            yield f"{name}.T"
+
+
+def start(node):
+    return node.lineno, node.col_offset
+
+
+def end(node):
+    return node.end_lineno, node.end_col_offset
+
+
+def spared_in_module(tree):
+    """What is not mathematics in a module: annotations, the texts of errors, what only a type checker reads."""
+    for node in ast.walk(tree):
+        notes = [getattr(node, "annotation", None), getattr(node, "returns", None)]
+        yield from ((start(note), end(note)) for note in notes if note)
+        checking = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        if checking or isinstance(node, (ast.Raise, ast.JoinedStr)):
+            yield start(node), end(node)
+
+
+def spared_in_cell(tree):
+    """What is not mathematics in a cell: how strict an assertion is, how many draws or points, how many digits."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.keyword(arg="rtol" | "atol") | ast.keyword(value=ast.Constant(value=bool())) | ast.JoinedStr():
+                yield start(node), end(node)
+            case ast.Call(func=ast.Attribute(attr="round"), args=[digits]):
+                yield start(digits), end(digits)
+            case ast.Constant(value=int(number)) if number >= 100:
+                yield start(node), end(node)
+            case ast.Assert(test=test):
+                for part in ast.walk(test):
+                    yield from strictness(part)
+
+
+def strictness(node):
+    """In an assertion: comparisons and the tolerances they compare with, conjunctions, quantifiers."""
+    match node:
+        case ast.Compare(left=left, ops=ops, comparators=comparators):
+            operands = [left, *comparators]
+            yield from ((end(a), start(b)) for a, b in zip(operands, comparators, strict=False))
+            if not any(isinstance(op, ast.Eq) for op in ops):
+                compared = operands[len(comparators) // 2]
+                for bound in operands:
+                    constants = [n for n in ast.walk(bound) if isinstance(n, ast.Constant)]
+                    if constants and bound is not compared:
+                        yield start(bound), end(bound)
+        case ast.BoolOp(values=values):
+            yield from ((end(a), start(b)) for a, b in zip(values, values[1:], strict=False))
+        case ast.BinOp(left=left, op=ast.BitAnd() | ast.BitOr(), right=right):
+            yield end(left), start(right)
+        case ast.Attribute(value=value, attr="all" | "any" | "max" | "min"):
+            yield end(value), end(node)
+
+
+def mutants(source, spared):
+    """All mutants of a program: (line, change, mutated program)."""
+    tree, original = ast.parse(source), ast.dump(ast.parse(source))
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.JoinedStr):
+            node.values = []
+    lines = source.splitlines(keepends=True)
+
+    def offset(place):
+        line, column = place  # ast counts bytes
+        return sum(map(len, lines[: line - 1])) + len(lines[line - 1].encode()[:column].decode())
+
+    def text(node):
+        return source[offset(start(node)) : offset(end(node))]
+
+    programs = []
+    for operator in (OperatorProvider()[name]() for name in SYMBOLS):
+        nodes = [node for node in ast_nodes(get_ast(source)) for _ in operator.mutation_positions(node)]
+        whole = [k for k, node in enumerate(nodes) if not re.match(r"\d*(\.|e)", node.get_code().strip())]
+        programs += [mutate_code(source, operator, k) for k in whole]
+    for node in ast.walk(tree):
+        for new in rewritten(node, text):
+            programs.append(source[: offset(start(node))] + new + source[offset(end(node)) :])
+
+    spans = [(offset(a), offset(b)) for a, b in spared(tree)]
+    for program in dict.fromkeys(programs):
+        try:
+            same = ast.dump(ast.parse(program)) == original
+        except SyntaxError:
+            continue
+        if same or program.count("assert not") != source.count("assert not"):
+            continue
+        begin = len(os.path.commonprefix([source, program]))
+        if program[begin:].startswith(" ") and source[begin:][:1].isdigit():  # cosmic-ray's numbers come with a space
+            program = program[:begin] + program[begin + 1 :]
+            begin = len(os.path.commonprefix([source, program]))
+        tail = len(os.path.commonprefix([source[begin:][::-1], program[begin:][::-1]]))
+        if any(a <= begin and len(source) - tail <= b for a, b in spans):
+            continue
+        first, last = source.count("\n", 0, begin), source[begin : len(source) - tail].count("\n")
+        old = lines[first : first + last + 1]
+        new = program.splitlines(keepends=True)[first : len(program.splitlines()) - (len(lines) - first - len(old))]
+        yield first + 1, " → ".join(" ".join("".join(part).split()) for part in (old, new)), program
+
+
+def survivors(candidates, passes):
+    """Those of the candidates, (where, change, program), whose program `passes` in a process of its own."""
+    running, found = {}, []
+
+    def wait():
+        pid, status = os.wait()
+        where, change, _ = candidate = running.pop(pid)
+        if os.WIFSIGNALED(status):
+            print(f"  out of time  {where}  {change}")
+        elif status == 0:
+            found.append(candidate)
+
+    for candidate in candidates:
+        if len(running) == PROCESSES:
+            wait()
+        sys.stdout.flush()
+        pid = os.fork()
+        if not pid:
+            failed = True
+            try:
+                resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+                os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+                os.dup2(1, 2)
+                failed = not passes(candidate[2])
+            finally:
+                os._exit(failed)
+        running[pid] = candidate
+    while running:
+        wait()
+    return found
+
+
+def test_package(module, program):
+    """Whether the tests of the package pass with another program for one module, the module's own tests first."""
+    load = importlib.machinery.SourceFileLoader.get_code
+
+    def get_code(loader, name):
+        return compile(program, loader.path, "exec") if name == f"natgrad.{module}" else load(loader, name)
+
+    importlib.machinery.SourceFileLoader.get_code = get_code
+    tests = [f"tests/test_{name.strip('_')}.py" for name in [module, *MODULES]]
+    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-o", "addopts=--doctest-modules"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis was imported before the fork
+    # No module of natgrad is named here: pytest would load the file itself.
+    steps = tests[:1], [*dict.fromkeys(tests[1:]), "tests/test_errors.py", "tests/test_note.py", "natgrad"]
+    return all(pytest.main([*options, *paths]) == 0 for paths in steps)
+
+
+def mutate_module(module):
+    source = (ROOT / "natgrad" / f"{module}.py").read_text(encoding="utf-8")
+
+    def passes(program):
+        return test_package(module, program)
+
+    candidates = [(f"{module}.py:{line}", *rest) for line, *rest in mutants(source, spared_in_module)]
+    itself, nothing = ("", "", source), ("", "", "")
+    found = survivors([itself, nothing, *candidates], passes)
+    assert itself in found, f"{module} itself does not pass"
+    assert nothing not in found, f"{module} passes without a line in it"
+    found.remove(itself)
+    return len(candidates), found
+
+
+def shows(program, namespace):
+    """Run a cell and return what it shows, by MIME type."""
+    tree = ast.parse(program)
+    last = ast.Expression(tree.body.pop().value) if isinstance(tree.body[-1], ast.Expr) else None
+    exec(compile(tree, "cell", "exec"), namespace)
+    value = eval(compile(last, "cell", "eval"), namespace) if last else None
+    return {} if value is None else DisplayFormatter().format(value)[0]
+
+
+def names(program):
+    """The names that a cell uses, and those that it changes; to draw a random number changes `rng`."""
+    nodes = [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Name)]
+    used = {node.id for node in nodes}
+    return used, {node.id for node in nodes if isinstance(node.ctx, ast.Store)} | used & {"rng"}
+
+
+def mutate_chapter(name, notebook):
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    sources = [cell.source for cell in cells]
+    stored = [{mime: text for output in cell.outputs for mime, text in output.data.items()} for cell in cells]
+    namespace, total, found = {}, 0, []
+    for k, cell in enumerate(cells):
+
+        def passes(program, k=k):
+            if shows(program, namespace) != stored[k]:
+                return False
+            # Later cells can fail if they use what this one changes, or what such a cell changes.
+            changed = names(program)[1]
+            for later, expected in zip(sources[k + 1 :], stored[k + 1 :], strict=True):
+                used, assigned = names(later)
+                if used & changed:
+                    changed |= assigned
+                    if shows(later, namespace) != expected:
+                        return False
+            return True
+
+        # Neither the set-up nor a drawing is mathematics.
+        if k and "image/svg+xml" not in stored[k]:
+            candidates = [(f"{name}: {cell.id}", *rest) for _, *rest in mutants(cell.source, spared_in_cell)]
+            total += len(candidates)
+            found += survivors(candidates, passes)
+        assert shows(cell.source, namespace) == stored[k], f"{name}: {cell.id} itself does not pass"
+    return total, found
+
+
+def check_harness():
+    """A mutant of a checked result must die, one of an unchecked result must survive; else no number means anything."""
+    stored = new_output("execute_result", {"text/plain": "5"}, execution_count=3)
+    cells = ["import math", "x = 2 + 3", "assert x * 7 == 35", "x", "y = 2 + 3", "assert True"]
+    notebook = new_notebook(cells=[new_code_cell(source, id=f"cell-{k}") for k, source in enumerate(cells)])
+    notebook.cells[3].outputs = [stored]
+    total, found = mutate_chapter("harness", notebook)
+    assert total > len(found) == sum(1 for _ in mutants("y = 2 + 3", spared_in_cell))
+    assert {where for where, *_ in found} == {"harness: cell-4"}
+
+
+def main(prefixes):
+    reasons = tomllib.loads((ROOT / "tests" / "equivalent_mutants.toml").read_text(encoding="utf-8"))["equivalent"]
+    unused = {mutant for entry in reasons for mutant in entry["mutants"]}
+
+    def report(names, mutate):
+        total, listed = 0, []
+        for name in names:
+            if not prefixes or name.startswith(tuple(prefixes)):
+                count, found = mutate(name)
+                total += count
+                print(f"{name}: {count - len(found)} killed, {len(found)} survived", flush=True)
+                for where, change, _ in found:
+                    key = re.sub(r":\d+$", "", where) + ": " + change
+                    fitting = [(m, entry["reason"]) for entry in reasons for m in entry["mutants"] if key.startswith(m)]
+                    unused.difference_update(mutant for mutant, _ in fitting)
+                    reason = fitting[0][1] if fitting else ""
+                    listed.append({"where": where, "change": change, "reason": reason})
+                    print(f"  {'equivalent  ' if reason else 'NO REASON   '}{where}  {change}", flush=True)
+        return {"killed": total - len(listed), "survived": len(listed), "survivors": listed}
+
+    def git(*command):
+        return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+    check_harness()
+    result = {"date": datetime.date.today().isoformat(), "commit": git("rev-parse", "--short", "HEAD")}
+    if git("status", "--porcelain", "natgrad", "tests", "chapters/*.ipynb"):
+        result["commit"] += "-dirty"
+    result["package"] = report(MODULES, mutate_module)
+    # From here on a warning is an error, as the text it shows would be under nbval.
+    warnings.simplefilter("error")
+    paths = {path.stem: path for path in sorted(ROOT.glob("chapters/*.ipynb"))}
+    result["cells"] = report(paths, lambda name: mutate_chapter(name, nbformat.read(paths[name], 4)))
+
+    if not prefixes:
+        text = json.dumps(result, ensure_ascii=False, indent=1)
+        (ROOT / "chapters" / "mutants.json").write_text(text + "\n", encoding="utf-8")
+        for mutant in sorted(unused):
+            print(f"reason without a survivor: {mutant}")
+    good = True
+    for part, target in TARGETS.items():
+        killed, survived = result[part]["killed"], result[part]["survived"]
+        unexplained = sum(not survivor["reason"] for survivor in result[part]["survivors"])
+        if killed + survived:
+            share = killed / (killed + survived)
+            print(f"{part}: {killed} killed, {survived} survived ({share:.1%} killed), {unexplained} without a reason")
+            good &= share >= target and not unexplained
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    # Hypothesis looks for a failure, the same on every run, and does not look for the simplest one.
+    settings = {"derandomize": True, "database": None, "deadline": None}
+    hypothesis.settings.register_profile("mutants", phases=["explicit", "generate"], **settings)
+    hypothesis.settings.load_profile("mutants")
+    os.chdir(ROOT)
+    sys.exit(main(sys.argv[1:]))
