@@ -67,7 +67,7 @@ PAIRS = "sin cos, min max, argmin argmax, any all, zeros ones, log log1p, exp ex
 PAIRS += "squared_norm squared_dual_norm, _apply _solve, _squared_norm _squared_dual_norm, from_covariance Dense"
 OTHER = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), pair.split()[::-1])}
 # Matrices by name, or transposed, that need not be symmetric.
-MATRIX = re.compile(r"\b([FJLMQ][7n]?|frame|factor|triangle|root|quarter|rotation|squeezed|turn)\b|\.m?T\b")
+MATRIX = re.compile(r"\b([JLMQ][7n]?|frame|factor|triangle|root|quarter|rotation|squeezed|turn)\b|\.m?T\b")
 # Functions that don't care for the order of their first two arguments.
 SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max"}
 
@@ -117,7 +117,7 @@ def spared_in_cell(tree):
         match node:
             case ast.keyword(arg="rtol" | "atol") | ast.keyword(value=ast.Constant(value=bool())) | ast.JoinedStr():
                 yield start(node), end(node)
-            case ast.Call(func=ast.Attribute(attr="round"), args=[digits]):
+            case ast.Call(func=ast.Attribute(attr="round"), args=[*_, digits]):
                 yield start(digits), end(digits)
             case ast.Constant(value=int(number)) if number >= 100:
                 yield start(node), end(node)
