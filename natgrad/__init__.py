@@ -15,7 +15,7 @@ from .fisher import (
     fisher_metric,
     fisher_monte_carlo,
 )
-from .metric import Dense, Diagonal, Dual, Metric, euclidean, from_covariance, from_frame
+from .metric import Dense, Diagonal, Dual, Metric, Refined, euclidean, from_covariance, from_frame
 from .steepest import directional_derivative, natural_gradient, steepest_direction
 from .taylor import numerical_gradient, numerical_hessian, observed_order
 
@@ -30,6 +30,7 @@ __all__ = [
     "Family",
     "Gaussian",
     "Metric",
+    "Refined",
     "chi2_divergence",
     "directional_derivative",
     "empirical_fisher",

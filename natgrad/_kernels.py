@@ -1,22 +1,201 @@
-"""The few loops that have to be both careful and quick."""
+"""The few loops that have to be both careful and quick.
+
+A large matrix goes to LAPACK, by way of scipy, which nothing else loads. Many small ones are kept batch-last:
+every step of an algorithm is then one operation on long contiguous rows, in blocks that stay in the cache.
+"""
+
+import math
+from collections.abc import Iterator
 
 import numpy as np
+
+# From this size on one matrix is worth a call of LAPACK, up to this size many are worth a loop over their columns.
+LAPACK_SIZE = 48
+BATCH_SIZE = 32
+# Numbers in a block: half a megabyte of float64, so that a block and what is made of it stay in the cache.
+BLOCK = 2**16
 
 # Below this, u − log1p(u) loses more to cancellation than the series below loses to truncation.
 SERIES_RADIUS = 0.05
 
 
-def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
-    """Invert lower triangular matrices, shape (..., n, n), row by row.
+def _scipy(module: str, name: str, dtype: np.dtype):
+    from scipy.linalg import blas, lapack
 
-    Forward substitution keeps small rows accurate beside large ones, which a general inverse does not.
+    return getattr({"blas": blas, "lapack": lapack}[module], {"f": "s", "d": "d"}[dtype.char] + name)
+
+
+def cholesky(matrix: np.ndarray) -> tuple[np.ndarray, bool]:
+    """The lower factors L of symmetric matrices L Lᵀ, shape (..., n, n), and whether these equal their transposes.
+
+    Where a matrix isn't positive definite, its factor contains NaN. That entries equal is judged bit by bit.
     """
+    n = matrix.shape[-1]
+    if matrix.ndim == 2 or n > BATCH_SIZE:
+        try:
+            if matrix.ndim > 2 or n < LAPACK_SIZE:
+                return np.linalg.cholesky(matrix), bool((matrix == matrix.mT).all())
+        except np.linalg.LinAlgError:
+            return np.full_like(matrix, np.nan), bool((matrix == matrix.mT).all())
+        step = 256  # a block and its mirror image stay in the cache
+        starts = range(0, n, step)
+        symmetric = all((matrix[i : i + step, : i + step] == matrix[: i + step, i : i + step].T).all() for i in starts)
+        # The transpose is the same matrix in the order of LAPACK.
+        factor, failed = _scipy("lapack", "potrf", matrix.dtype)(matrix.T, lower=1)
+        return np.full_like(matrix, np.nan) if failed else factor, symmetric
+    factor, symmetric = np.empty((n, n, *matrix.shape[:-2]), matrix.dtype), True
+    rows = np.moveaxis(matrix, (-2, -1), (0, 1))
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        for part in _parts(factor.shape[2:], n * n):
+            f = rows[part].copy()
+            symmetric = symmetric and bool((f == f.swapaxes(0, 1)).all())
+            for j in range(n):
+                column = f[j:, j]
+                if j:
+                    column -= np.einsum("p...,ip...->i...", f[j, :j], f[j:, :j])
+                np.sqrt(column[0], out=column[0])
+                column[1:] /= column[0]
+                f[:j, j] = 0
+            factor[part] = f
+    return np.moveaxis(factor, (0, 1), (-2, -1)), symmetric
+
+
+def solve_lower(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
+    """L⁻¹ g, or L⁻ᵀ L⁻¹ g if `twice`, for batches of small L, shape (..., n, n), and g that broadcast."""
+    n = factor.shape[-1]
+    lead = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1])
+    factors, vectors = np.moveaxis(factor, (-2, -1), (0, 1)), np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0)
+    out = np.empty((*lead, n), np.result_type(factor, g))
+    for part in _parts(lead, n * n):
+        lower = factors[part] if factors.shape[-1] == lead[-1] else factors
+        y = vectors[part].astype(out.dtype)
+        for i in range(n):
+            if i:
+                y[i] -= np.einsum("p...,p...->...", lower[i, :i], y[:i])
+            y[i] /= lower[i, i]
+        for i in reversed(range(n)) if twice else ():
+            if i + 1 < n:
+                y[i] -= np.einsum("p...,p...->...", lower[i + 1 :, i], y[i + 1 :])
+            y[i] /= lower[i, i]
+        np.moveaxis(out, -1, 0)[part] = y
+    return out
+
+
+def _parts(lead: tuple[int, ...], size: int) -> Iterator[tuple]:
+    """Slices of the last axis that cut an array of shape (..., *lead), with `size` leading entries, into blocks."""
+    step = max(256, BLOCK // (size * math.prod(lead[:-1])))
+    return ((..., slice(start, start + step)) for start in range(0, lead[-1], step))
+
+
+def solve_cholesky(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """(L Lᵀ)⁻¹ g for one large L, shape (n, n), and vectors g, shape (..., n)."""
+    dtype = np.result_type(factor, g)
+    rows = g.reshape(-1, len(factor)).astype(dtype, copy=False)
+    solution, _ = _scipy("lapack", "potrs", dtype)(factor, rows.T, lower=1)
+    return np.ascontiguousarray(solution.T).reshape(g.shape)
+
+
+def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
+    """Invert lower triangular matrices, shape (..., n, n).
+
+    Forward substitution, row by row, keeps small rows accurate beside large ones, which a general inverse does not.
+    """
+    if factor.ndim == 2 and len(factor) >= LAPACK_SIZE:
+        return _scipy("lapack", "trtri", factor.dtype)(factor, lower=1)[0]
     inverse = np.zeros_like(factor)
     for i in range(factor.shape[-1]):
         inverse[..., i, i] = 1 / factor[..., i, i]
         row = np.vecmat(factor[..., i, :i], inverse[..., :i, :i])
         inverse[..., i, :i] = -row * inverse[..., i, i, None]
     return inverse
+
+
+def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np.ndarray:
+    """‖L v‖², or ‖Lᵀ v‖² if `transposed`, of vectors v, shape (..., n), under one lower triangular L, shape (n, n).
+
+    In blocks, so that nothing but the result is as long as v.
+    """
+    n, dtype = len(lower), np.result_type(lower, v)
+    rows = v.reshape(-1, n)
+    out = np.empty(len(rows), dtype)
+    step = max(512 if n >= 512 else 256, BLOCK // n)
+    workspace = np.empty(min(step, len(rows)) * n, dtype)
+    matrix = lower.T if transposed else lower
+    trmm = _scipy("blas", "trmm", dtype) if n >= LAPACK_SIZE else None
+    for start in range(0, len(rows), step):
+        block, part = rows[start : start + step], slice(start, start + step)
+        if trmm:  # half the work of a full product
+            w = workspace[: block.size].reshape(block.shape)
+            w[...] = block
+            w = trmm(1.0, lower, w.T, lower=1, trans_a=transposed, overwrite_b=1).T
+            np.vecdot(w, w, out=out[part])
+        elif n > 24:
+            w = np.matmul(block, matrix.T, out=workspace[: block.size].reshape(block.shape))
+            np.vecdot(w, w, out=out[part])
+        else:  # coordinates first: the sums over a few coordinates are then sums of long rows
+            w = np.matmul(matrix, block.T, out=workspace[: block.size].reshape(n, -1))
+            np.add.reduce(np.multiply(w, w, out=w), axis=0, out=out[part])
+    return out.reshape(v.shape[:-1])[()]
+
+
+class ExactProduct:
+    """Residuals g − A x to nearly twice the digits of float64, for one matrix A, shape (n, n).
+
+    A and x are cut into slices so short that products of slices are sums of integers that fit into float64, exactly,
+    in whatever order they are added; what is left of the cuts is small enough for ordinary products (the idea of [1]_).
+
+    References
+    ----------
+    .. [1] K. Ozaki, T. Ogita, S. Oishi and S. M. Rump, Error-free transformations of matrix multiplication by using
+       fast routines of matrix multiplication and its applications, Numerical Algorithms 59, 95–118, 2012.
+    """
+
+    def __init__(self, matrix: np.ndarray):
+        self._bits = (52 - math.ceil(math.log2(len(matrix)))) // 2
+        self._slices = self._cut(matrix)
+
+    def _cut(self, a: np.ndarray) -> list[np.ndarray]:
+        """Three slices of each row of a, and the rest."""
+        slices = []
+        exponent = np.frexp(np.abs(a).max(axis=-1, keepdims=True))[1]
+        for k in (1, 2, 3):
+            # Adding and subtracting this number rounds to `bits` bits below the largest entry.
+            pivot = np.ldexp(0.75, exponent + 53 - k * self._bits)
+            slices.append((a + pivot) - pivot)
+            a = a - slices[-1]
+        return [*slices, a]
+
+    def residual(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """g − A x, shape (n,), rounded once."""
+        (*slices, rest), (*parts, remainder) = self._slices, self._cut(x)
+        terms = [g, -(rest @ x), *(-(a @ y) for a in slices for y in [*parts, remainder])]
+        return np.array([math.fsum(entry) for entry in zip(*terms, strict=True)])
+
+    def solve(self, factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:
+        """A⁻¹ g, shape (n,), by conjugate gradients in the metric of the rounded factor L of A; None if they fail."""
+        inverse = inverse_of_lower(factor)
+        # The solution is held as x + tail, so that the steps go on shrinking below the rounding of x.
+        x, tail, residual, white = np.zeros_like(g), np.zeros_like(g), g, inverse @ g
+        step = inverse.T @ white
+        for _ in range(50):
+            if not residual.any():
+                return x + tail
+            move = step * (white @ white / -(step @ self.residual(np.zeros_like(g), step)))
+            total = x + move
+            part = total - x
+            tail += (x - (total - part)) + (move - part)
+            x, residual, last = total, self.residual(self.residual(g, total), tail), white
+            if np.abs(move).max() <= 2.0**-60 * np.abs(x).max():
+                return x + tail
+            white = inverse @ residual
+            step = inverse.T @ white + white @ (white - last) / (last @ last) * step
+        return None
+
+
+def condition(matrix: np.ndarray, factor: np.ndarray) -> float:
+    """An estimate of the condition number in the 1-norm of a matrix, shape (n, n), with lower factor L."""
+    reciprocal, _ = _scipy("lapack", "pocon", matrix.dtype)(factor, np.linalg.norm(matrix, 1), uplo="L")
+    return 1 / reciprocal
 
 
 def u_minus_log1p(u: np.ndarray, one_plus_u: np.ndarray) -> np.ndarray:

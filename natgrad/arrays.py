@@ -8,6 +8,8 @@ from numbers import Integral
 
 import numpy as np
 
+from . import _kernels
+
 # Two entries that should be equal may differ by a few roundings of the product that made them, not by more.
 SYMMETRY_ROUNDINGS = 1000
 
@@ -32,18 +34,24 @@ def numbers(value, name: str) -> np.ndarray:
     return array
 
 
+def all_finite(array: np.ndarray) -> bool:
+    """Whether all entries are finite, from their sum, which is quicker, unless that overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
+
+
 def real(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of finite float32 or float64 numbers."""
     array = numbers(value, name)
-    if not np.isfinite(array).all():
+    if not all_finite(array):
         bad = array[~np.isfinite(array)][0]
         raise ValueError(f"`{name}` must be finite, but it contains {bad}.")
     return array
 
 
-def vector(value, name: str, dim: int | None = None) -> np.ndarray:
-    """Return `value` as an array of vectors, shape (..., dim)."""
-    array = real(value, name)
+def vector(value, name: str, dim: int | None = None, *, finite: bool = True) -> np.ndarray:
+    """Return `value` as an array of vectors, shape (..., dim); whether they are finite may be left to be seen later."""
+    array = real(value, name) if finite else numbers(value, name)
     if array.ndim == 0:
         raise ValueError(f"`{name}` must have coordinates in its last axis, but it is a single number.")
     if dim is not None and array.shape[-1] != dim:
@@ -80,25 +88,22 @@ def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray]:
     matrix = square(value, name)
     n, eps = matrix.shape[-1], np.finfo(matrix.dtype).eps
     diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-    # Measured against the diagonal, so that a change of units changes no decision.
-    scale = np.sqrt(np.abs(diagonal))
-    with np.errstate(over="ignore"):
-        mismatch = np.abs(matrix - matrix.mT)
-    excess = mismatch - SYMMETRY_ROUNDINGS * eps * scale[..., :, None] * scale[..., None, :]
-    worst = np.unravel_index(np.argmax(excess), excess.shape)
-    if excess[worst] > 0:
-        (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
-        raise ValueError(
-            f"`{name}` must be symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
-            f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
-        )
-    try:
-        factor = np.linalg.cholesky(matrix)
-        pivots = np.diagonal(factor, axis1=-2, axis2=-1) ** 2
-        definite = (pivots > n * eps * diagonal).all()
-    except np.linalg.LinAlgError:
-        definite = False
-    if not definite:
+    factor, symmetric = _kernels.cholesky(matrix)
+    if not symmetric:
+        # Measured against the diagonal, so that a change of units changes no decision.
+        scale = np.sqrt(np.abs(diagonal))
+        with np.errstate(over="ignore"):
+            mismatch = np.abs(matrix - matrix.mT)
+        excess = mismatch - SYMMETRY_ROUNDINGS * eps * scale[..., :, None] * scale[..., None, :]
+        worst = np.unravel_index(np.argmax(excess), excess.shape)
+        if excess[worst] > 0:
+            (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
+            raise ValueError(
+                f"`{name}` must be symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
+                f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
+            )
+    pivots = np.diagonal(factor, axis1=-2, axis2=-1) ** 2
+    if not (pivots > n * eps * diagonal).all():
         smallest = np.linalg.eigvalsh(matrix).min()
         raise ValueError(f"`{name}` must be positive definite, but its smallest eigenvalue is {smallest:.6g}.")
     return matrix, factor
@@ -155,6 +160,6 @@ def function(value, name: str):
 
 def frozen(array: np.ndarray) -> np.ndarray:
     """Return a copy that nobody can write to, so that what was validated stays valid."""
-    array = array.copy()
+    array = array.copy(order="K")
     array.flags.writeable = False
     return array

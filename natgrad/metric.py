@@ -7,8 +7,9 @@ Covariances, frames and tensors enter by differently named doors, so that nobody
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -53,100 +54,78 @@ class Metric(ABC):
     def _squared_dual_norm(self, g: np.ndarray) -> np.ndarray:
         """gᵀ G⁻¹ g, as a sum of squares."""
 
-    def _vectors(self, **values) -> list[np.ndarray]:
-        found = {name: arrays.vector(value, name, self.dim) for name, value in values.items()}
+    def _vectors(self, *, finite: bool = True, **values) -> list[np.ndarray]:
+        found = {name: arrays.vector(value, name, self.dim, finite=finite) for name, value in values.items()}
         arrays.broadcast(**{name: v.shape[:-1] for name, v in found.items()}, metric=self.batch)
         return list(found.values())
 
+    def _checked(self, verb: Callable[..., np.ndarray], **values) -> np.ndarray:
+        # What isn't finite shows in the result, which is shorter or not longer than the input, and in the cache.
+        vectors = self._vectors(finite=False, **values)
+        with np.errstate(all="ignore"):
+            found = verb(*vectors)
+        if not arrays.all_finite(found):
+            for name, v in zip(values, vectors, strict=True):
+                arrays.real(v, name)
+            names = " and ".join(f"`{name}`" for name in values)
+            raise ValueError(f"{names} must have a result within the range of {found.dtype}, but it overflows.")
+        return found
+
     def apply(self, v: ArrayLike) -> np.ndarray:
-        """Take vectors to covectors: G v.
-
-        Parameters
-        ----------
-        v : array_like, shape (..., n)
-
-        Returns
-        -------
-        ndarray, shape (..., n)
+        """Take vectors v, shape (..., n), to covectors G v of the same shape.
 
         Examples
         --------
         >>> from_covariance([[5, 2], [2, 4]]).apply([6, 12]).round(12) + 0
         array([0., 3.])
         """
-        return self._apply(*self._vectors(v=v))
+        return self._checked(self._apply, v=v)
 
     def solve(self, g: ArrayLike) -> np.ndarray:
-        """Take covectors back to vectors: G⁻¹ g. For the Mahalanobis metric of Σ this is Σ g.
-
-        Parameters
-        ----------
-        g : array_like, shape (..., n)
-
-        Returns
-        -------
-        ndarray, shape (..., n)
+        """Take covectors g, shape (..., n), back to vectors G⁻¹ g. For the Mahalanobis metric of Σ this is Σ g.
 
         Examples
         --------
         >>> from_covariance([[5, 2], [2, 4]]).solve([0, 3])
         array([ 6., 12.])
         """
-        return self._solve(*self._vectors(g=g))
+        return self._checked(self._solve, g=g)
 
     def squared_norm(self, v: ArrayLike) -> np.ndarray:
-        """Measure vectors: ‖v‖² = vᵀ G v, in the squared units of the metric; never negative.
-
-        Parameters
-        ----------
-        v : array_like, shape (..., n)
-
-        Returns
-        -------
-        ndarray, shape (...)
+        """Measure vectors v, shape (..., n): ‖v‖² = vᵀ G v, shape (...), never negative.
 
         Examples
         --------
         >>> from_covariance([[5, 2], [2, 4]]).squared_norm([1, 2]).round(12)
         np.float64(1.0)
         """
-        return self._squared_norm(*self._vectors(v=v))
+        return self._checked(self._squared_norm, v=v)
 
     def squared_dual_norm(self, g: ArrayLike) -> np.ndarray:
-        """Measure covectors: ‖g‖*² = gᵀ G⁻¹ g, the square of the steepest slope of a function with gradient g.
-
-        Parameters
-        ----------
-        g : array_like, shape (..., n)
-
-        Returns
-        -------
-        ndarray, shape (...)
+        """Measure covectors g, shape (..., n): ‖g‖*² = gᵀ G⁻¹ g, shape (...), the square of the steepest slope.
 
         Examples
         --------
         >>> from_frame([[2, 1], [0, 2]]).squared_dual_norm([0, 3])
         np.float64(36.0)
         """
-        return self._squared_dual_norm(*self._vectors(g=g))
+        return self._checked(self._squared_dual_norm, g=g)
 
     def inner(self, u: ArrayLike, v: ArrayLike) -> np.ndarray:
         """The inner product uᵀ G v of vectors, shape (...)."""
-        u, v = self._vectors(u=u, v=v)
-        return np.vecdot(u, self._apply(v))
+        return self._checked(lambda u, v: np.vecdot(u, self._apply(v)), u=u, v=v)
 
     def norm(self, v: ArrayLike) -> np.ndarray:
         """The norm ‖v‖ of vectors, shape (...); it overflows only if the result does."""
-        return _root(self._squared_norm, *self._vectors(v=v))
+        return self._checked(lambda v: _root(self._squared_norm, v), v=v)
 
     def dual_norm(self, g: ArrayLike) -> np.ndarray:
         """The dual norm ‖g‖* = max {uᵀg : ‖u‖ = 1} of covectors, shape (...): the steepest slope of section 1.2."""
-        return _root(self._squared_dual_norm, *self._vectors(g=g))
+        return self._checked(lambda g: _root(self._squared_dual_norm, g), g=g)
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
         """The distance ‖x − y‖ between points, shape (...)."""
-        x, y = self._vectors(x=x, y=y)
-        return _root(self._squared_norm, x - y)
+        return self._checked(lambda x, y: _root(self._squared_norm, x - y), x=x, y=y)
 
     def as_matrix(self) -> np.ndarray:
         """G itself, shape (*batch, n, n)."""
@@ -154,7 +133,11 @@ class Metric(ABC):
         return np.moveaxis(self._apply(basis), 0, -1)
 
 
-def _root(squared, v: np.ndarray) -> np.ndarray:
+def _root(squared: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndarray:
+    found = squared(v)
+    limits = np.finfo(found.dtype)
+    if np.all((found > limits.tiny / limits.eps) & (found < limits.max)):
+        return np.sqrt(found)
     # Scaling by a power of two is exact, and keeps the squares of very long and very short vectors in range.
     exponent = np.frexp(np.abs(v).max(axis=-1))[1]
     return np.ldexp(np.sqrt(squared(np.ldexp(v, -exponent[..., None]))), exponent)
@@ -191,28 +174,99 @@ class Dense(Metric):
         return metric
 
     def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
-        self._tensor, self._factor = arrays.frozen(tensor), arrays.frozen(factor)
+        self._tensor, self._factor = arrays.frozen(tensor), factor
         self.dim, self.batch, self.dtype = tensor.shape[-1], tensor.shape[:-2], tensor.dtype
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:
         return _kernels.inverse_of_lower(self._factor)
 
+    @property
+    def _in_batches(self) -> bool:
+        return bool(self.batch) and self.dim <= _kernels.BATCH_SIZE
+
     def _apply(self, v):
-        return np.matvec(self._tensor, v)
+        return _products(self._tensor, v)
 
     def _solve(self, g):
-        return np.matvec(self._inverse_factor.mT, np.matvec(self._inverse_factor, g))
+        if self._in_batches:
+            return _kernels.solve_lower(self._factor, g, twice=True)
+        if not self.batch and self.dim >= _kernels.LAPACK_SIZE:
+            return _kernels.solve_cholesky(self._factor, g)
+        return _products(self._inverse_factor.mT, _products(self._inverse_factor, g))
 
     def _squared_norm(self, v):
-        return _sum_of_squares(np.matvec(self._factor.mT, v))
+        if self.batch:
+            return _sum_of_squares(np.matvec(self._factor.mT, v))
+        return _kernels.squared_lengths(self._factor, v, transposed=True)
 
     def _squared_dual_norm(self, g):
-        return _sum_of_squares(np.matvec(self._inverse_factor, g))
+        if self._in_batches:
+            return _sum_of_squares(_kernels.solve_lower(self._factor, g, twice=False))
+        if self.batch:
+            return _sum_of_squares(np.matvec(self._inverse_factor, g))
+        return _kernels.squared_lengths(self._inverse_factor, g, transposed=False)
+
+    def refined_solve(self, g: ArrayLike) -> Refined:
+        """G⁻¹ g to full double precision, also where G is so nearly singular that `solve` keeps few digits.
+
+        Parameters
+        ----------
+        g : array_like, shape (..., n)
+            Covectors; G itself must be a single matrix.
+
+        Returns
+        -------
+        Refined
+            The solution, and an estimate of the condition number of G with rows and columns scaled to length one:
+            `solve` loses that many of its 10¹⁶ parts.
+
+        Raises
+        ------
+        ValueError
+            If the condition number is too large, around 10¹⁶.
+
+        Examples
+        --------
+        >>> hilbert = 1 / np.add.outer(np.arange(1, 9), np.arange(8))
+        >>> solution, condition = Dense(hilbert).refined_solve(hilbert[0])
+        >>> solution.round(15) + 0, f"{condition:.0e}"
+        (array([1., 0., 0., 0., 0., 0., 0., 0.]), '9e+09')
+        """
+        g = arrays.vector(g, "g", self.dim).astype(np.float64)
+        if self.batch:
+            raise ValueError(f"`metric` must be a single metric, but its batch is {self.batch}.")
+        # Scaled by powers of two, exactly, to a diagonal near one, so that a change of units changes nothing.
+        scale = np.exp2(-np.round(0.5 * np.log2(np.diagonal(self._tensor).astype(np.float64))))
+        tensor, factor = scale[:, None] * self._tensor * scale, scale[:, None] * self._factor
+        product, rows = _kernels.ExactProduct(tensor), (g * scale).reshape(-1, self.dim)
+        condition = _kernels.condition(tensor, factor)
+        solutions = [product.solve(factor, row) for row in rows]
+        if any(solution is None for solution in solutions):
+            raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
+        return Refined(scale * np.reshape(solutions, g.shape), condition)
+
+
+class Refined(NamedTuple):
+    """A solution of G v = g to full precision, and an estimate of the condition number of G (scaled).
+
+    Examples
+    --------
+    >>> Dense([[2, 1], [1, 2]]).refined_solve([1, 0]).value * 3
+    array([ 2., -1.])
+    """
+
+    value: np.ndarray
+    condition: float
 
 
 def _sum_of_squares(v: np.ndarray) -> np.ndarray:
     return np.vecdot(v, v)
+
+
+def _products(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
+    # One matrix and many vectors make one product of matrices, which is quicker.
+    return v @ matrix.T if matrix.ndim == 2 else np.matvec(matrix, v)
 
 
 class Diagonal(Metric):

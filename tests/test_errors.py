@@ -260,6 +260,7 @@ CALLS = {
     "euclidean": Call(ng.euclidean, n=on(COUNTS, 2)),
     "from_covariance": Call(ng.from_covariance, cov=on(DEFINITE, TENSOR)),
     "from_frame": Call(ng.from_frame, frame=on(FRAMES, TENSOR)),
+    "Dense.refined_solve": Call(ng.Dense(TENSOR).refined_solve, g=on(VECTORS, PAIR)),
     "Metric.apply": Call(METRIC.apply, v=on(VECTORS, PAIR)),
     "Metric.solve": Call(METRIC.solve, g=on(VECTORS, PAIR)),
     "Metric.squared_norm": Call(METRIC.squared_norm, v=on(VECTORS, PAIR)),
@@ -295,7 +296,7 @@ CALLS = {
     **of_a_family("Gaussian", BELL, BELL_THETA, GAUSSIAN, PAIR, OBSERVATIONS),
 }
 # Abstract classes can't be made, the families have no arguments, and an Estimate is what natgrad makes.
-WITHOUT_ARRAYS = {"Metric", "Family", "Bernoulli", "Gaussian", "Estimate"}
+WITHOUT_ARRAYS = {"Metric", "Family", "Bernoulli", "Gaussian", "Estimate", "Refined"}
 BAD = [(call, argument, bad) for call in CALLS for argument in CALLS[call] for bad in CALLS[call][argument][0]]
 
 
@@ -312,7 +313,7 @@ def test_bad_arguments_are_refused(name, argument, bad):
 
 def test_every_public_argument_is_in_the_table():
     public = {name: getattr(ng, name) for name in set(ng.__all__) - WITHOUT_ARRAYS}
-    for kind in ng.Metric, ng.Family:
+    for kind in ng.Metric, ng.Dense, ng.Family:
         for method, function in vars(kind).items():
             if inspect.isfunction(function) and not method.startswith("_"):
                 public[f"{kind.__name__}.{method}"] = function

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tolerances import EXACT, FULL, assert_close
 
-from natgrad._kernels import SERIES_RADIUS, inverse_of_lower, u_minus_log1p
+from natgrad._kernels import SERIES_RADIUS, ExactProduct, cholesky, inverse_of_lower, u_minus_log1p
 
 
 def exact(u):
@@ -62,3 +62,41 @@ def test_float32_stays_float32():
     assert inverse_of_lower(factor).dtype == np.float32
     u = np.array([1e-3, 0.5], dtype=np.float32)
     assert u_minus_log1p(u, 1 + u).dtype == np.float32
+
+
+@pytest.mark.parametrize("n", [5, 60])
+def test_exact_products_round_once(n):
+    rng = np.random.default_rng(n)
+    matrix, x = rng.standard_normal((n, n)) * 10.0 ** rng.integers(-6, 6, (n, n)), rng.standard_normal(n)
+    g = matrix @ x
+    with mp.workdps(60):
+        exact = mp.matrix(g.tolist()) - mp.matrix(matrix.tolist()) * mp.matrix(x.tolist())
+        exact = np.array(exact.T.tolist()[0], dtype=float)
+    assert np.abs(g - matrix @ x - exact).max() > 0
+    assert_close(ExactProduct(matrix).residual(g, x), exact, FULL, np.abs(exact))
+
+
+@pytest.mark.parametrize("shape", [(9, 9), (60, 60), (3, 40, 40), (400, 2, 2), (5, 7, 6, 6)])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_cholesky(shape, dtype):
+    root = np.random.default_rng(0).standard_normal((*shape[:-1], 2 * shape[-1]))
+    matrix = (root @ root.mT).astype(dtype)
+    matrix = (matrix + matrix.mT) / 2
+    factor, symmetric = cholesky(matrix)
+    assert symmetric
+    assert factor.dtype == dtype
+    expected = np.linalg.cholesky(matrix.astype(float))
+    assert_close(factor, expected, EXACT if dtype == np.float64 else 1e-4)
+    assert (np.triu(factor, 1) == 0).all()
+    wrong = matrix.copy()
+    wrong[..., 0, 1] += 1
+    assert not cholesky(wrong)[1]
+    assert np.isnan(cholesky(-matrix)[0]).any()
+
+
+def test_one_of_many_that_is_not_definite():
+    many = np.broadcast_to(np.eye(3), (50, 3, 3)).copy()
+    many[7, 2, 2] = -1
+    factor, _ = cholesky(many)
+    assert np.isnan(factor[7]).any()
+    assert (np.delete(factor, 7, axis=0) == np.eye(3)).all()

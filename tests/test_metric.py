@@ -1,5 +1,6 @@
 """One contract for every representation of a metric, held against a matrix built without natgrad."""
 
+import tracemalloc
 from functools import cache
 from typing import NamedTuple
 
@@ -24,11 +25,16 @@ ENTRIES_STACK = np.array([[[0.25, 3.0, 40.0]], [[1.0, 2.0, 0.125]]])
 
 
 def precise_inverse(matrix):
-    """The inverse in 50 digits, rounded once."""
+    """The inverse in twice the digits of float64, rounded once."""
     if matrix.ndim > 2:
         return np.stack([precise_inverse(m) for m in matrix])
-    with mp.workdps(50):
-        return np.array((mp.matrix(matrix.tolist()) ** -1).tolist(), dtype=float)
+    return precise_inverse_of(matrix.tobytes(), len(matrix))
+
+
+@cache
+def precise_inverse_of(entries, n):
+    with mp.workdps(32):
+        return np.array((mp.matrix(np.frombuffer(entries).reshape(n, n).tolist()) ** -1).tolist(), dtype=float)
 
 
 def diagonals(entries):
@@ -37,6 +43,16 @@ def diagonals(entries):
 
 def single(array):
     return np.asarray(array, dtype=np.float32)
+
+
+def random_spd(*shape):
+    """Symmetric positive definite matrices of condition number about ten."""
+    root = np.random.default_rng(len(shape)).standard_normal((*shape, 3 * shape[-1]))
+    return root @ root.mT / (3 * shape[-1])
+
+
+# Of every size that the kernels treat in a way of its own.
+MEDIUM, LARGE, MANY, MANY_LARGE = random_spd(30), random_spd(50), random_spd(700, 5), random_spd(2, 36)
 
 
 class Case(NamedTuple):
@@ -62,6 +78,11 @@ CASES = {
     "dense, several": lambda: Case(ng.Dense(SPD_STACK), SPD_STACK),
     "dense, a grid": lambda: Case(ng.Dense(SPD_GRID), SPD_GRID),
     "dense, float32": lambda: Case(ng.Dense(single(SPD)), SPD, np.float32),
+    "dense, medium": lambda: Case(ng.Dense(MEDIUM), MEDIUM),
+    "dense, large": lambda: Case(ng.Dense(LARGE), LARGE),
+    "dense, large, float32": lambda: Case(ng.Dense(single(LARGE)), LARGE, np.float32),
+    "dense, many": lambda: Case(ng.Dense(MANY), MANY),
+    "dense, several large": lambda: Case(ng.Dense(MANY_LARGE), MANY_LARGE),
     "diagonal": lambda: Case(ng.Diagonal(ENTRIES), np.diag(ENTRIES)),
     "diagonal, several": lambda: Case(ng.Diagonal(ENTRIES_STACK), diagonals(ENTRIES_STACK)),
     "diagonal, float32": lambda: Case(ng.Diagonal(single(ENTRIES)), np.diag(ENTRIES), np.float32),
@@ -72,6 +93,7 @@ CASES = {
     "euclidean": lambda: Case(ng.euclidean(4), np.eye(4)),
     "covariance": lambda: Case(ng.from_covariance(SPD), precise_inverse(SPD)),
     "covariance, several": lambda: Case(ng.from_covariance(SPD_STACK), precise_inverse(SPD_STACK)),
+    "covariance, large": lambda: Case(ng.from_covariance(LARGE), precise_inverse(LARGE)),
     "covariance, float32": lambda: Case(ng.from_covariance(single(SPD)), precise_inverse(SPD), np.float32),
     "frame": lambda: Case(ng.from_frame(FRAME), precise_inverse(FRAME @ FRAME.T)),
     "frame, several": lambda: Case(ng.from_frame(FRAME_STACK), precise_inverse(FRAME_STACK @ FRAME_STACK.mT)),
@@ -397,3 +419,112 @@ def test_a_frame_singular_up_to_rounding_is_refused(seed):
     left, right = rng.standard_normal((2, 6, 5))
     with pytest.raises(ValueError, match="^`frame` must be invertible"):
         ng.from_frame(left @ right.T)
+
+
+# Full precision on demand.
+
+
+def spectrum(n, digits):
+    """A symmetric matrix with eigenvalues from 1 to 10**-digits."""
+    q = rotation(n, digits)
+    tensor = (q * np.logspace(0, -digits, n)) @ q.T
+    return (tensor + tensor.T) / 2
+
+
+NEARLY_SINGULAR = {"Hilbert": linalg.hilbert(12)} | {f"1e{d}": spectrum(40, d) for d in (3, 9, 12, 15)}
+
+
+@pytest.mark.parametrize("name", NEARLY_SINGULAR)
+def test_refined_solve_keeps_every_digit(name):
+    tensor = NEARLY_SINGULAR[name]
+    g = np.random.default_rng(3).standard_normal((2, len(tensor)))
+    found = ng.Dense(tensor).refined_solve(g)
+    with mp.workdps(60):
+        inverse = mp.matrix(tensor.tolist()) ** -1
+        exact = np.array([(inverse * mp.matrix(row.tolist())).T.tolist()[0] for row in g], dtype=float)
+    assert_close(found.value, exact, 2 * np.finfo(float).eps, np.abs(exact))
+    # The estimate is of the 1-norm, with the diagonal scaled to near one.
+    scale = 1 / np.sqrt(np.diagonal(tensor))
+    condition = np.linalg.cond(scale[:, None] * tensor * scale)
+    assert condition / len(tensor) < found.condition < 10 * len(tensor) * condition
+
+
+def test_refined_solve_does_not_depend_on_units():
+    tensor, g = spectrum(20, 12), np.arange(1.0, 21.0)
+    units = 2.0 ** np.random.default_rng(0).integers(-240, 240, 20)
+    plain, scaled = (
+        ng.Dense(tensor).refined_solve(g),
+        ng.Dense(tensor * units[:, None] * units).refined_solve(g * units),
+    )
+    assert_close(scaled.value, plain.value / units, 4 * np.finfo(float).eps, np.abs(plain.value / units))
+    assert_close(scaled.condition, plain.condition, 1)
+
+
+def test_refined_solve_of_float32_numbers_is_in_float64():
+    tensor = single(SPD)
+    found = ng.Dense(tensor).refined_solve(single([1, 2, 3])).value
+    assert found.dtype == np.float64
+    assert_close(found, np.linalg.solve(SPD, [1, 2, 3]), EXACT)
+
+
+def test_refined_solve_refuses_what_it_cannot_do(monkeypatch):
+    with pytest.raises(ValueError, match=r"^`metric` must be a single metric, but its batch is \(3,\)\.$"):
+        ng.Dense(SPD_STACK).refined_solve(np.ones(3))
+    # What passes as positive definite hardly ever comes to this.
+    monkeypatch.setattr("natgrad._kernels.inverse_of_lower", lambda factor: np.eye(len(factor)))
+    with pytest.raises(
+        ValueError, match=r"^`metric` must have a condition number below about 1e16, but it is 3\.5e\+14\.$"
+    ):
+        ng.Dense(linalg.hilbert(11)).refined_solve(np.ones(11))
+
+
+# Where numbers get too large.
+
+
+@pytest.mark.parametrize("name", ["dense", "dense, large", "dense, many", "diagonal", "covariance", "frame"])
+def test_what_overflows_is_refused_and_what_does_not_is_right(name):
+    case = build(name)
+    v = np.full(case.metric.dim, 1e200)
+    with pytest.raises(ValueError, match="^`v` must have a result within the range of float64, but it overflows"):
+        case.metric.squared_norm(v)
+    with pytest.raises(ValueError, match="^`g` must have a result within the range of float64, but it overflows"):
+        case.metric.squared_dual_norm(v)
+    assert_close(case.metric.norm(v), 1e200 * case.metric.norm(v / 1e200), EXACT)
+    with pytest.raises(ValueError, match="^`x` and `y` must have a result within the range of float64"):
+        case.metric.distance(v * 1e108, -v * 1e108)
+
+
+@pytest.mark.parametrize("n", [3, 60])
+@pytest.mark.parametrize("exponent", [-150, 150])
+def test_a_covariance_in_extreme_units(n, exponent):
+    tensor, v = random_spd(n), np.arange(1.0, n + 1)
+    unit = 2.0 ** round(exponent * np.log2(10))
+    plain, scaled = ng.from_covariance(tensor), ng.from_covariance(tensor * unit * unit)
+    assert_close(scaled.squared_norm(v * unit), plain.squared_norm(v), EXACT)
+    assert_close(scaled.solve(v / unit), plain.solve(v) * unit, EXACT)
+    assert_close(scaled.norm(v), plain.norm(v) / unit, EXACT)
+
+
+@pytest.mark.parametrize("tensor", [MEDIUM, LARGE, MANY, MANY_LARGE], ids=["medium", "large", "many", "several large"])
+def test_what_is_wrong_with_one_entry_is_seen(tensor):
+    # In the upper triangle too, which no factorisation reads.
+    for place in [(-1, 2), (2, -1)]:
+        for bad, message in [(np.nan, "finite"), (np.inf, "finite"), (tensor[..., 2, -1].max() + 1e-9, "symmetric")]:
+            wrong = tensor.copy()
+            wrong[(..., *place)] = bad
+            with pytest.raises(ValueError, match=f"^`tensor` must be {message}, but"):
+                ng.Dense(wrong)
+    wrong = tensor.copy()
+    wrong.reshape(-1, *tensor.shape[-2:])[-1, 0, 0] *= -1
+    with pytest.raises(ValueError, match="^`tensor` must be positive definite, but its smallest eigenvalue is -"):
+        ng.Dense(wrong)
+
+
+def test_squared_norms_need_no_memory_but_the_result():
+    metric, v = ng.from_covariance(LARGE), np.ones((20_000, 50))
+    metric.squared_norm(v[:5])
+    tracemalloc.start()
+    metric.squared_norm(v)
+    extra = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert extra < 20_000 * 8 + 2**20
