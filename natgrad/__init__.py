@@ -15,7 +15,7 @@ from .fisher import (
     fisher_metric,
     fisher_monte_carlo,
 )
-from .metric import Dense, Diagonal, Dual, Metric, Refined, euclidean, from_covariance, from_frame
+from .metric import Dense, Diagonal, Dual, Metric, Refined, euclidean, from_covariance, from_frame, from_scores
 from .steepest import directional_derivative, natural_gradient, steepest_direction
 from .taylor import numerical_gradient, numerical_hessian, observed_order
 
@@ -41,6 +41,7 @@ __all__ = [
     "fisher_monte_carlo",
     "from_covariance",
     "from_frame",
+    "from_scores",
     "kl_divergence",
     "kl_quadratic",
     "kl_series",

@@ -109,20 +109,18 @@ def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray]:
     return matrix, factor
 
 
-def invertible(value, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return an invertible `value` M, shape (..., n, n), and the lower Cholesky factor of MMᵀ, without forming that."""
-    matrix = square(value, name)
-    n, eps = matrix.shape[-1], np.finfo(matrix.dtype).eps
-    # Rows of length one, so that a change of units changes no decision; a row of zeros stays what it is.
-    lengths = np.hypot.reduce(matrix, axis=-1, keepdims=True)
-    singular = np.linalg.svd(matrix / np.where(lengths == 0, 1, lengths), compute_uv=False)
-    if not (singular[..., -1] > n * eps * singular[..., 0]).all():
-        smallest = np.linalg.svd(matrix, compute_uv=False).min()
-        raise ValueError(f"`{name}` must be invertible, but its smallest singular value is {smallest:.6g}.")
-    # M = L Q with Q orthogonal, hence M Mᵀ = L Lᵀ; the signs make the diagonal of L positive.
-    triangle = np.linalg.qr(matrix.mT, mode="r").mT
-    diagonal = np.diagonal(triangle, axis1=-2, axis2=-1)
-    return matrix, triangle * np.sign(diagonal)[..., None, :]
+def triangle(columns: np.ndarray, name: str, property: str) -> np.ndarray:
+    """Return the lower Cholesky factor of AᵀA, without forming that, for an A with independent columns, (..., N, n)."""
+    r = np.linalg.qr(columns, mode="r")
+    # Columns of length one, so that a change of units changes no decision; a column of zeros stays what it is.
+    lengths = np.hypot.reduce(columns, axis=-2, keepdims=True)
+    singular = np.linalg.svd(r / np.where(lengths == 0, 1, lengths), compute_uv=False)
+    size, eps = max(columns.shape[-2:]), np.finfo(columns.dtype).eps
+    if not (singular[..., -1] > size * eps * singular[..., 0]).all():
+        smallest = np.linalg.svd(r, compute_uv=False).min()
+        raise ValueError(f"`{name}` must {property}, but its smallest singular value is {smallest:.6g}.")
+    # A = Q R with Q orthogonal, hence AᵀA = RᵀR; the signs make the diagonal positive.
+    return (r * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None]).mT
 
 
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:

@@ -402,13 +402,52 @@ def from_frame(frame: ArrayLike) -> Metric:
     >>> from_frame([[4, 1], [2, 3]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """
-    matrix, factor = arrays.invertible(frame, "frame")
+    matrix = arrays.square(frame, "frame")
+    factor = arrays.triangle(matrix.mT, "frame", "be invertible")
     with np.errstate(over="ignore", under="ignore"):
         covariance = matrix @ matrix.mT
-    lengths = np.diagonal(covariance, axis1=-2, axis2=-1)
-    if not np.isfinite(covariance).all() or lengths.min() < np.finfo(lengths.dtype).tiny:
+    return Dual(Dense._from_factor(_in_range(covariance, matrix, "frame"), factor))
+
+
+def from_scores(scores: ArrayLike) -> Metric:
+    """The metric G = SᵀS/N of N scores, without the loss of digits that comes with squaring them.
+
+    Parameters
+    ----------
+    scores : array_like, shape (..., N, n)
+        S, with linearly independent columns, hence N ≥ n; for fewer scores there is `LowRank`.
+
+    Returns
+    -------
+    Metric
+        Norms and dual norms come from an orthogonal factorisation of S, so that its condition number is not squared.
+
+    Raises
+    ------
+    ValueError
+        If the columns of `scores` depend on each other, or are so large or small that G can't be represented.
+
+    Examples
+    --------
+    >>> from_scores([[1, 0], [0, 2]]).as_matrix()
+    array([[0.5, 0. ],
+           [0. , 2. ]])
+    """
+    scores = arrays.vector(scores, "scores")
+    if scores.ndim < 2 or scores.shape[-2] < scores.shape[-1]:
+        raise ValueError(f"`scores` must have at least as many rows as columns, but its shape is {scores.shape}.")
+    root = np.sqrt(scores.dtype.type(scores.shape[-2]))
+    factor = arrays.triangle(scores, "scores", "have independent columns") / root
+    with np.errstate(over="ignore", under="ignore"):
+        tensor = scores.mT @ scores / scores.shape[-2]
+    return Dense._from_factor(_in_range(tensor, scores, "scores"), factor)
+
+
+def _in_range(product: np.ndarray, matrix: np.ndarray, name: str) -> np.ndarray:
+    lengths = np.diagonal(product, axis1=-2, axis2=-1)
+    if not np.isfinite(product).all() or lengths.min() < np.finfo(lengths.dtype).tiny:
         raise ValueError(
-            f"`frame` must have squares within the range of {matrix.dtype}, "
+            f"`{name}` must have squares within the range of {matrix.dtype}, "
             f"but its largest entry is {np.abs(matrix).max():.6g}."
         )
-    return Dual(Dense._from_factor(covariance, factor))
+    return product

@@ -160,13 +160,12 @@ def test_company_changes_no_decision(leading):
     # Two matrices close to the limit of what is regular; how many there are doesn't move it.
     tilted = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-14]])
     arrays.positive_definite(np.broadcast_to(tilted, (*leading, 2, 2)), "g")
-    arrays.invertible(np.broadcast_to(tilted, (*leading, 2, 2)), "frame")
+    arrays.triangle(np.broadcast_to(tilted, (*leading, 2, 2)), "frame", "be invertible")
 
 
-def test_invertible_gives_the_cholesky_factor_of_the_square():
+def test_triangle_gives_the_cholesky_factor_of_the_square():
     frames = np.random.default_rng(1).standard_normal((5, 3, 3))
-    matrix, factor = arrays.invertible(frames, "frame")
-    assert (matrix == frames).all()
+    factor = arrays.triangle(frames.mT, "frame", "be invertible")
     assert_close(factor, np.linalg.cholesky(frames @ frames.mT), EXACT)
 
 
@@ -177,7 +176,7 @@ def test_invertible_gives_the_cholesky_factor_of_the_square():
 def test_singular_frames(matrix, value):
     message = rf"^`frame` must be invertible, but its smallest singular value is {value}\.$"
     with pytest.raises(ValueError, match=message):
-        arrays.invertible(matrix, "frame")
+        arrays.triangle(np.array(matrix, dtype=float), "frame", "be invertible")
 
 
 def test_broadcast():

@@ -195,6 +195,16 @@ SCORES = ARRAYS | {
     "three axes": lambda good: np.stack([good, good]),
 }
 
+TALL = ARRAYS | {
+    "a number": lambda good: 1.0,
+    "a single score": lambda good: good[0],
+    "fewer rows than columns": lambda good: good[:1],
+    "dependent columns": lambda good: np.ones((5, 2)),
+    "zeros": lambda good: 0 * good,
+    "too small": lambda good: 1e-200 * good,
+    "too large": lambda good: 1e200 * good,
+}
+
 TENSOR = np.array([[5.0, 2.0], [2.0, 4.0]])
 METRIC = ng.from_frame([[2, 1], [0, 2]])
 COIN, BELL = ng.Bernoulli(), ng.Gaussian()
@@ -260,6 +270,7 @@ CALLS = {
     "euclidean": Call(ng.euclidean, n=on(COUNTS, 2)),
     "from_covariance": Call(ng.from_covariance, cov=on(DEFINITE, TENSOR)),
     "from_frame": Call(ng.from_frame, frame=on(FRAMES, TENSOR)),
+    "from_scores": Call(ng.from_scores, scores=on(TALL, TENSOR)),
     "Dense.refined_solve": Call(ng.Dense(TENSOR).refined_solve, g=on(VECTORS, PAIR)),
     "Metric.apply": Call(METRIC.apply, v=on(VECTORS, PAIR)),
     "Metric.solve": Call(METRIC.solve, g=on(VECTORS, PAIR)),

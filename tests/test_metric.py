@@ -51,6 +51,8 @@ def random_spd(*shape):
     return root @ root.mT / (3 * shape[-1])
 
 
+# More rows than columns.
+SCORES = np.random.default_rng(5).standard_normal((2, 5, 3)) * [1, 10, 0.1]
 # Of every size that the kernels treat in a way of its own.
 MEDIUM, LARGE, MANY, MANY_LARGE = random_spd(30), random_spd(50), random_spd(700, 5), random_spd(2, 36)
 
@@ -99,6 +101,8 @@ CASES = {
     "frame, several": lambda: Case(ng.from_frame(FRAME_STACK), precise_inverse(FRAME_STACK @ FRAME_STACK.mT)),
     "frame, a grid": lambda: Case(ng.from_frame(FRAME_GRID), precise_inverse(FRAME_GRID @ FRAME_GRID.mT)),
     "frame, float32": lambda: Case(ng.from_frame(single(FRAME)), precise_inverse(FRAME @ FRAME.T), np.float32),
+    "scores": lambda: Case(ng.from_scores(FRAME.T), FRAME @ FRAME.T / 3),
+    "scores, several": lambda: Case(ng.from_scores(SCORES), SCORES.mT @ SCORES / 5),
     "Fisher metric": lambda: Case(ng.fisher_metric(ng.Gaussian(), [0.3, 2.0]), np.diag([2.0, 0.125])),
     "Fisher metrics": lambda: Case(ng.fisher_metric(ng.Bernoulli(), [[0.2], [0.5]]), np.array([[[6.25]], [[4.0]]])),
 }
@@ -301,6 +305,7 @@ MAKERS = {
     ng.Diagonal: ENTRIES,
     ng.from_covariance: SPD,
     ng.from_frame: FRAME,
+    ng.from_scores: FRAME,
 }
 
 
@@ -378,6 +383,18 @@ def test_a_frame_does_not_square_its_condition_number():
     assert squared_route > 100 * error
 
 
+def test_scores_do_not_square_their_condition_number():
+    scores = rotation(9, 3)[:, :4] @ badly_conditioned_frame()
+    g = np.array([1.0, -2.0, 0.5, 3.0])
+    with mp.workdps(50):
+        matrix = mp.matrix(scores.tolist())
+        exact = mp.sqrt((mp.matrix(g.tolist()).T * mp.lu_solve(matrix.T * matrix / 9, mp.matrix(g.tolist())))[0])
+    error = abs(ng.from_scores(scores).dual_norm(g) / float(exact) - 1)
+    squared_route = abs(ng.Dense(scores.T @ scores / 9).dual_norm(g) / float(exact) - 1)
+    assert error < 10 * np.linalg.cond(scores) * np.finfo(float).eps
+    assert squared_route > 100 * error
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_a_rotation_of_the_frame_changes_nothing(seed):
     q = rotation(3, seed)
@@ -419,6 +436,8 @@ def test_a_frame_singular_up_to_rounding_is_refused(seed):
     left, right = rng.standard_normal((2, 6, 5))
     with pytest.raises(ValueError, match="^`frame` must be invertible"):
         ng.from_frame(left @ right.T)
+    with pytest.raises(ValueError, match="^`scores` must have independent columns"):
+        ng.from_scores(np.vstack([left @ right.T] * 2))
 
 
 # Full precision on demand.
