@@ -3,19 +3,24 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+# From PyPI, torch for Linux on Intel and AMD brings several GB of CUDA. "+cpu" can't be taken for that:
+# pip finds it where PyTorch's installation page says, or doesn't find it.
+TORCH := "torch==2.13.0+cpu; sys_platform == 'linux' and platform_machine == 'x86_64'" \
+         "torch==2.13.0; sys_platform != 'linux' or platform_machine != 'x86_64'"
 CHAPTERS := $(wildcard chapters/*.ipynb)
 # The folder itself is listed because its time changes when a page is removed.
 SOURCES := _config.yml _toc.yml chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
 
 .DELETE_ON_ERROR:
-.PHONY: help book test mutants record lock clean
+.PHONY: help book test bench mutants record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
+	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a quarter of an hour"
 	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
-	@echo "make lock     write requirements.txt from pyproject.toml"
+	@echo "make lock     write both requirements.txt from pyproject.toml"
 	@echo "make clean    remove everything that these commands made"
 	@echo "Each uses python3; for another Python (3.11 or newer) add for example PYTHON=python3.12"
 
@@ -36,6 +41,10 @@ test: .venv/installed
 	@$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest
 
+# Not part of `make test`, because a time says nothing on a busy machine. With JOBS="kl squared_norms" only these, to look at.
+bench: .venv/peers
+	$(BIN)/python benchmarks/bench.py $(JOBS)
+
 # Not part of `make test`, because it takes long. What survives needs a new assertion, or a reason why nothing can notice it.
 mutants: .venv/installed
 	$(BIN)/python tests/mutants.py
@@ -55,6 +64,12 @@ lock:
 	$(BIN)/python -m pip install uv
 	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
 	    --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra bench --constraint requirements.txt --universal --python-version 3.11 \
+	    --no-annotate --no-header | grep -vxFf requirements.txt > benchmarks/requirements.txt
+
+.venv/peers: .venv/installed benchmarks/requirements.txt
+	$(BIN)/python -m pip install --no-deps --requirement benchmarks/requirements.txt $(TORCH)
+	@touch $@
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

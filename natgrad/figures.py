@@ -47,10 +47,10 @@ def show(figure: Figure) -> Drawing:
     return Drawing(buffer.getvalue(), len(figure.axes))
 
 
-def panels(count: int = 1, *, width: float = 5.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` plots side by side, sizes in inches: narrow, so that a phone can show it whole."""
+def panels(count: int = 1, *, rows: int = 1, width: float = 5.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
+    """A figure with `count` plots in each row, sizes in inches: narrow, so that a phone can show it whole."""
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = list(figure.subplots(1, count, squeeze=False)[0])
+    axes = list(figure.subplots(rows, count, squeeze=False).flat)
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.spines[["left", "bottom"]].set_color(colors["muted"])
