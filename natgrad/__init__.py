@@ -15,7 +15,9 @@ from .fisher import (
     fisher_metric,
     fisher_monte_carlo,
 )
+from .large import LowRank, MatrixFree, Solution
 from .metric import Dense, Diagonal, Dual, Metric, Refined, euclidean, from_covariance, from_frame, from_scores
+from .norms import Norm, PNorm, Spectral
 from .steepest import directional_derivative, natural_gradient, steepest_direction
 from .taylor import numerical_gradient, numerical_hessian, observed_order
 
@@ -29,8 +31,14 @@ __all__ = [
     "Estimate",
     "Family",
     "Gaussian",
+    "LowRank",
+    "MatrixFree",
     "Metric",
+    "Norm",
+    "PNorm",
     "Refined",
+    "Solution",
+    "Spectral",
     "chi2_divergence",
     "directional_derivative",
     "empirical_fisher",

@@ -139,7 +139,7 @@ def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np
 
 
 class ExactProduct:
-    """Residuals g − A x to nearly twice the digits of float64, for one matrix A, shape (n, n).
+    """Residuals g − A x to nearly twice the digits of float64, for one matrix A, shape (m, n).
 
     A and x are cut into slices so short that products of slices are sums of integers that fit into float64, exactly,
     in whatever order they are added; what is left of the cuts is small enough for ordinary products (the idea of [1]_).
@@ -151,7 +151,7 @@ class ExactProduct:
     """
 
     def __init__(self, matrix: np.ndarray):
-        self._bits = (52 - math.ceil(math.log2(len(matrix)))) // 2
+        self._bits = (52 - math.ceil(math.log2(matrix.shape[-1]))) // 2
         self._slices = self._cut(matrix)
 
     def _cut(self, a: np.ndarray) -> list[np.ndarray]:
@@ -165,10 +165,10 @@ class ExactProduct:
             a = a - slices[-1]
         return [*slices, a]
 
-    def residual(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """g − A x, shape (n,), rounded once."""
+    def residual(self, g: np.ndarray, x: np.ndarray, *more: np.ndarray) -> np.ndarray:
+        """g − A x, shape (m,), rounded once; more may be added to g."""
         (*slices, rest), (*parts, remainder) = self._slices, self._cut(x)
-        terms = [g, -(rest @ x), *(-(a @ y) for a in slices for y in [*parts, remainder])]
+        terms = [g, *more, -(rest @ x), *(-(a @ y) for a in slices for y in [*parts, remainder])]
         return np.array([math.fsum(entry) for entry in zip(*terms, strict=True)])
 
     def solve(self, factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:

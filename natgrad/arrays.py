@@ -67,6 +67,14 @@ def point(value, name: str, dim: int | None = None) -> np.ndarray:
     return array
 
 
+def table(value, name: str) -> np.ndarray:
+    """Return `value` as one row of numbers for each observation, shape (N, dim), finite or not."""
+    array = numbers(value, name)
+    if array.ndim != 2:
+        raise ValueError(f"`{name}` must have one row for each observation, but its shape is {array.shape}.")
+    return array
+
+
 def square(value, name: str) -> np.ndarray:
     """Return `value` as an array of square matrices, shape (..., n, n)."""
     array = real(value, name)
@@ -81,6 +89,14 @@ def positive(value, name: str) -> np.ndarray:
     if array.min() <= 0:
         raise ValueError(f"`{name}` must be positive, but its smallest entry is {array.min():.6g}.")
     return array
+
+
+def positive_number(value, name: str) -> float:
+    """Return `value` as a positive float."""
+    array = real(value, name)
+    if array.ndim:
+        raise ValueError(f"`{name}` must be a single number, but its shape is {array.shape}.")
+    return float(positive(array[None], name)[0])
 
 
 def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -133,6 +149,14 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"{names} must have leading axes that broadcast, but these are {found}.") from None
 
 
+def in_range(result: np.ndarray, *names: str) -> np.ndarray:
+    """Return `result` if it is finite, or say that of the finite arguments with these names it overflows."""
+    if not all_finite(result):
+        arguments = " and ".join(f"`{name}`" for name in names)
+        raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it overflows.")
+    return result
+
+
 def count(value, name: str, smallest: int = 1) -> int:
     """Return `value` as an integer of at least `smallest`."""
     if isinstance(value, bool) or not isinstance(value, Integral):
@@ -142,10 +166,11 @@ def count(value, name: str, smallest: int = 1) -> int:
     return int(value)
 
 
-def instance(value, name: str, kind: type):
-    """Return `value` if it is a `kind`."""
-    if not isinstance(value, kind):
-        raise TypeError(f"`{name}` must be a {kind.__name__}, but it is a {type(value).__name__}.")
+def instance(value, name: str, *kinds: type):
+    """Return `value` if it is of one of the kinds."""
+    if not isinstance(value, kinds):
+        known = " or a ".join(kind.__name__ for kind in kinds)
+        raise TypeError(f"`{name}` must be a {known}, but it is a {type(value).__name__}.")
     return value
 
 

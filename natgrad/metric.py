@@ -67,9 +67,7 @@ class Metric(ABC):
         if not arrays.all_finite(found):
             for name, v in zip(values, vectors, strict=True):
                 arrays.real(v, name)
-            names = " and ".join(f"`{name}`" for name in values)
-            raise ValueError(f"{names} must have a result within the range of {found.dtype}, but it overflows.")
-        return found
+        return arrays.in_range(found, *values)
 
     def apply(self, v: ArrayLike) -> np.ndarray:
         """Take vectors v, shape (..., n), to covectors G v of the same shape.

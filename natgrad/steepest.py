@@ -8,27 +8,26 @@ import numpy as np
 
 from . import arrays
 from .metric import Metric
+from .norms import Norm
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
 
-def directional_derivative(gradient: ArrayLike, u: ArrayLike, metric: Metric) -> np.ndarray:
-    """Slope of a function in the direction u, per unit of the metric: uᵀ∇f / ‖u‖ (sections 1.1 and 1.2).
+def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Norm) -> np.ndarray:
+    """Slope of a function in the direction u, per unit of length: uᵀ∇f / ‖u‖ (sections 1.1 and 1.2).
 
     Parameters
     ----------
-    gradient : array_like, shape (..., n)
-        ∇f at the point of evaluation.
-    u : array_like, shape (..., n)
-        The direction, of any length but zero.
-    metric : Metric
+    gradient, u : array_like, shape (..., n)
+        ∇f at the point of evaluation, and the direction, of any length but zero; for `Spectral` of shape (..., m, n).
+    norm : Metric or Norm
         What a unit of length is.
 
     Returns
     -------
     ndarray, shape (...)
-        In units of f per unit of the metric.
+        In units of f per unit of length.
 
     Raises
     ------
@@ -41,9 +40,10 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, metric: Metric) ->
     >>> directional_derivative([0, 3], [3, 4], euclidean(2)).round(12)
     np.float64(2.4)
     """
-    gradient, u = arrays.instance(metric, "metric", Metric)._vectors(gradient=gradient, u=u)
-    _refuse_zero(u, "u", "direction")
-    return np.vecdot(gradient, u / metric.norm(u)[..., None])
+    gradient, u = arrays.instance(norm, "norm", Metric, Norm)._vectors(gradient=gradient, u=u)
+    axes = _refuse_zero(u, "u", "direction", norm)
+    slopes = np.vecdot(gradient, u / np.expand_dims(norm.norm(u), axes))
+    return slopes.sum(axis=-1) if len(axes) > 1 else slopes
 
 
 def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
@@ -70,20 +70,21 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
     return metric.solve(gradient)
 
 
-def steepest_direction(gradient: ArrayLike, metric: Metric) -> np.ndarray:
-    """The step of length one, in the metric, along which f climbs fastest: G⁻¹∇f / ‖∇f‖* (sections 1.2 and 2.4).
+def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
+    """The step of length one along which f climbs fastest; in a metric, G⁻¹∇f / ‖∇f‖* (sections 1.2 and 2.4).
 
     Parameters
     ----------
     gradient : array_like, shape (..., n)
-        ∇f at the point of evaluation, not zero.
-    metric : Metric
+        ∇f at the point of evaluation, not zero; for `Spectral` of shape (..., m, n).
+    norm : Metric or Norm
         What a step of length one is.
 
     Returns
     -------
-    ndarray, shape (..., n)
-        The unique u with ‖u‖ = 1 that maximises uᵀ∇f; the maximum is `metric.dual_norm(gradient)`.
+    ndarray, of the shape of `gradient`
+        The u with ‖u‖ = 1 that maximises uᵀ∇f; the maximum is `norm.dual_norm(gradient)`.
+        In a metric it is unique; where it isn't, the norm says which one is returned.
 
     Raises
     ------
@@ -92,18 +93,26 @@ def steepest_direction(gradient: ArrayLike, metric: Metric) -> np.ndarray:
 
     Examples
     --------
-    >>> from natgrad import from_covariance
+    >>> from natgrad import PNorm, from_covariance
     >>> steepest_direction([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([1., 2.])
+    >>> steepest_direction([1, 3, -3], PNorm(1))
+    array([ 0. ,  0.5, -0.5])
     """
-    (gradient,) = arrays.instance(metric, "metric", Metric)._vectors(gradient=gradient)
-    _refuse_zero(gradient, "gradient", "steepest direction")
-    return metric.solve(gradient) / metric.dual_norm(gradient)[..., None]
+    (gradient,) = arrays.instance(norm, "norm", Metric, Norm)._vectors(gradient=gradient)
+    _refuse_zero(gradient, "gradient", "steepest direction", norm)
+    if isinstance(norm, Metric):
+        return norm.solve(gradient) / norm.dual_norm(gradient)[..., None]
+    with np.errstate(all="ignore"):
+        return arrays.in_range(norm._steepest(gradient), "gradient")
 
 
-def _refuse_zero(v: np.ndarray, name: str, lacking: str) -> None:
-    zero = ~v.any(axis=-1)
+def _refuse_zero(v: np.ndarray, name: str, lacking: str, norm: Metric | Norm) -> tuple[int, ...]:
+    """Return the axes of the coordinates, if they aren't all zero."""
+    axes = (-2, -1)[-getattr(norm, "_axes", 1) :]
+    zero = ~v.any(axis=axes)
     if zero.any():
         many = f"{np.count_nonzero(zero)} of its {zero.size} vectors are zero and have"
         found = "it is zero and has" if zero.ndim == 0 else many
         raise ValueError(f"`{name}` must not be zero, but {found} no {lacking}.")
+    return axes

@@ -21,6 +21,7 @@ FRAME_STACK = np.stack([FRAME, FRAME.T, FRAME[::-1] + np.eye(3)])
 # No leading axis is as long as the matrices.
 SPD_GRID, FRAME_GRID = SPD_STACK[:2, None], FRAME_STACK[:2, None]
 ENTRIES = np.array([0.25, 3.0, 40.0])
+FEW = np.array([[1.0, 2.0, -0.5], [0.25, -1.0, 3.0]])
 ENTRIES_STACK = np.array([[[0.25, 3.0, 40.0]], [[1.0, 2.0, 0.125]]])
 
 
@@ -103,6 +104,11 @@ CASES = {
     "frame, float32": lambda: Case(ng.from_frame(single(FRAME)), precise_inverse(FRAME @ FRAME.T), np.float32),
     "scores": lambda: Case(ng.from_scores(FRAME.T), FRAME @ FRAME.T / 3),
     "scores, several": lambda: Case(ng.from_scores(SCORES), SCORES.mT @ SCORES / 5),
+    "low rank": lambda: Case(ng.LowRank(FEW, 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3)),
+    "low rank, of many scores": lambda: Case(ng.LowRank(FRAME, 0.5), FRAME.T @ FRAME / 3 + 0.5 * np.eye(3)),
+    "low rank, float32": lambda: Case(ng.LowRank(single(FEW), 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3), np.float32),
+    "dual of low rank": lambda: Case(ng.Dual(ng.LowRank(FEW, 2)), precise_inverse(FEW.T @ FEW / 2 + 2 * np.eye(3))),
+    "matrix-free": lambda: Case(ng.MatrixFree(lambda v: SPD @ v, 3, 1e-14), SPD),
     "Fisher metric": lambda: Case(ng.fisher_metric(ng.Gaussian(), [0.3, 2.0]), np.diag([2.0, 0.125])),
     "Fisher metrics": lambda: Case(ng.fisher_metric(ng.Bernoulli(), [[0.2], [0.5]]), np.array([[[6.25]], [[4.0]]])),
 }

@@ -1,0 +1,300 @@
+"""Metrics too large to write down: low rank plus damping, and matrix-free."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from . import _kernels, arrays
+from .metric import Metric, _root
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+# A solution whose estimated error is larger is corrected with exact residuals, or refused.
+ACCURACY = 1e-8
+EPS = np.finfo(np.float64).eps
+
+
+class LowRank(Metric):
+    """The metric of a damped empirical Fisher matrix G = SᵀS/N + λI, held as its N scores: for N < n.
+
+    Built in N²n operations and solved in Nn, where `Dense` needs n³ and n²; nothing n × n is formed, but K = SSᵀ + NλI is.
+    A solution comes with 12 digits, if need be by exact residuals, which take as long as `Dense` would; `solve_rewards`
+    has them for nothing. With more scores than coordinates `Dense` is smaller, quicker and bears less damping.
+
+    Parameters
+    ----------
+    scores : array_like, shape (N, n)
+        S, one row for each observation. Not copied, because it may be most of the memory, so leave it as it is:
+        after a change, solutions are those of the new scores, or refused.
+    damping : float
+        λ, positive.
+
+    Examples
+    --------
+    >>> LowRank([[2, 0, 0]], damping=1).solve([5, 1, 1])
+    array([1., 1., 1.])
+    """
+
+    batch = ()
+
+    def __init__(self, scores: ArrayLike, damping: float):
+        scores = arrays.table(scores, "scores")
+        self._scores, self._damping = scores.view(), arrays.positive_number(damping, "damping")
+        self._scores.flags.writeable = False
+        (n, self.dim), self.dtype = scores.shape, scores.dtype
+        self._shift = n * self._damping
+        with np.errstate(over="ignore", invalid="ignore"):
+            kernel = scores @ scores.T if scores.dtype == np.float64 else sum(b @ b.T for _, b in self._blocks())
+            diagonal = np.einsum("ii->i", kernel)
+            diagonal += self._shift
+        if not np.isfinite(diagonal).all():
+            arrays.real(scores, "scores")
+            largest = max(np.abs(scores).max(), self._damping)
+            raise ValueError(f"`scores` and `damping` must have squares in range, but their largest is {largest:.6g}.")
+        self._size = math.sqrt(diagonal.sum())
+        self._factor, _ = _kernels.cholesky(kernel)
+        if np.isnan(self._factor[-1, -1]):
+            self._refuse()
+
+    def _refuse(self):
+        raise ValueError(
+            f"`damping` must be large enough to solve with, but the sum of squares of `scores` is "
+            f"{(self._size / self._shift) * self._size:.1g} times N damping."
+        )
+
+    def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
+        n, width = len(self._scores), max(1, _kernels.BLOCK // len(self._scores))
+        for start in range(0, self.dim, width):
+            part = slice(start, start + width)
+            yield part, self._scores[:, part].astype(np.float64, copy=False)
+
+    def _project(self, v: np.ndarray) -> np.ndarray:
+        """S v, shape (..., N)."""
+        return sum(v[..., part] @ block.T for part, block in self._blocks())
+
+    def _combine(self, y: np.ndarray) -> np.ndarray:
+        """Sᵀ y, shape (..., n)."""
+        out = np.empty((*y.shape[:-1], self.dim))
+        for part, block in self._blocks():
+            out[..., part] = y @ block
+        return out
+
+    def _apply(self, v):
+        out = self._combine(self._project(v))
+        out /= len(self._scores)
+        out += self._damping * v
+        return out.astype(np.result_type(v, self.dtype), copy=False)
+
+    def _squared_norm(self, v):
+        projected, v64 = self._project(v), v.astype(np.float64, copy=False)
+        squared = np.vecdot(projected, projected) / len(self._scores) + self._damping * np.vecdot(v64, v64)
+        return squared.astype(np.result_type(v, self.dtype))
+
+    def _solve(self, g):
+        return len(self._scores) * self._careful(g, np.zeros(len(self._scores)))
+
+    def _squared_dual_norm(self, g):
+        return self._squared_norm(self._solve(g))
+
+    def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
+        """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, as Sᵀ(SSᵀ + NλI)⁻¹ r.
+
+        It keeps the digits that `solve(S.T @ r / N)` can't have with small damping, because rounding Sᵀr loses them.
+
+        Parameters
+        ----------
+        rewards : array_like, shape (..., N)
+            r, the weights of the scores: rewards or advantages of policies, residuals of fits.
+
+        Returns
+        -------
+        ndarray, shape (..., n)
+
+        Examples
+        --------
+        >>> LowRank([[2, 0, 0]], damping=1e-14).solve_rewards([2])
+        array([1., 0., 0.])
+        """
+        rewards = arrays.vector(rewards, "rewards", len(self._scores))
+        return self._careful(np.zeros(self.dim), rewards)
+
+    def _careful(self, g, r):
+        """z = (SᵀS + NλI)⁻¹ (g + Sᵀr), right to ACCURACY in length."""
+        z, y = self._system(g, r)
+        # A correction shows what the factor of K has lost; what is lost in g − Sᵀy can only be estimated.
+        change, correction = self._system(np.broadcast_to(0.0, g.shape), r + y - self._project(z))
+        z += change
+        y += correction
+        size = (_length(g) if g.any() else 0.0) + self._size * _length(y)
+        error = _length(change) + EPS * size / self._shift
+        for index in map(tuple, np.argwhere(error > ACCURACY * _length(z))):
+            row, weights = (np.broadcast_to(a, (*z.shape[:-1], a.shape[-1]))[index] for a in (g, r))
+            z[index] = self._exact(row.astype(np.float64), weights.astype(np.float64), z[index], y[index])
+        return z
+
+    def _system(self, g, r):
+        """z and y such that Nλz + Sᵀy = g and Sz − y = r."""
+        right = -self._shift * r
+        if g.any():
+            right = right + self._project(g)
+        y = _kernels.solve_cholesky(self._factor, right)
+        z = self._combine(-y)
+        z += g
+        z /= self._shift
+        return z, y
+
+    def _exact(self, g, r, z, y):
+        """The same for one right side, by corrections of z and y with exact residuals, scaled by a power of two."""
+        exponent = np.frexp(max(np.abs(g).max(), np.abs(r).max()))[1]
+        g, r, z, y = (np.ldexp(a, -exponent) for a in (g, r, z, y))
+        last = np.inf
+        while True:
+            first, second = -self._shift * z, np.empty_like(y)
+            for part, block in self._blocks():
+                first[part] += _kernels.ExactProduct(block.T).residual(g[part], y)
+            for i in map(slice, range(len(y)), range(1, len(y) + 1)):
+                row = self._scores[i].astype(np.float64, copy=False)
+                second[i] = _kernels.ExactProduct(row).residual(y[i], z, r[i])
+            change, correction = self._system(first, second)
+            z, y = z + change, y + correction
+            size = _length(change) / _length(z)
+            if size <= 16 * EPS:
+                return np.ldexp(z, exponent)
+            if not size <= last / 2:
+                self._refuse()
+            last = size
+
+
+def _length(v: np.ndarray) -> np.ndarray:
+    return _root(lambda v: np.vecdot(v, v), v)
+
+
+class Solution(NamedTuple):
+    """What conjugate gradients found: G⁻¹ g, the iterations that took, and the relative residual ‖g − Gv‖ / ‖g‖.
+
+    Examples
+    --------
+    >>> MatrixFree(lambda v: 2 * v, 3).solution([2, 4, 6])
+    Solution(value=array([1., 2., 3.]), iterations=array(1), residual=array(0.))
+    """
+
+    value: np.ndarray
+    iterations: np.ndarray
+    residual: np.ndarray
+
+
+class MatrixFree(Metric):
+    """The metric of a G that is known only by what it does to a vector, such as a product of Jacobians; in float64.
+
+    Solved by conjugate gradients [1]_, each of them one product, and about as many as the root of the condition number:
+    `Dense` is quicker up to a few thousand coordinates, if G can be had, and bears larger condition numbers.
+
+    Parameters
+    ----------
+    matvec : callable
+        Takes a vector v, shape (n,), and returns G v, shape (n,). G must be symmetric and positive definite, which is
+        probed with two random vectors, and checked along the way.
+    dim : int
+        The number of coordinates, n.
+    tolerance : float
+        Stop when the Euclidean norm of the residual g − Gv, computed from v itself, is at most this times that of g.
+    iterations : int
+        Raise an error if that needs more of them.
+
+    References
+    ----------
+    .. [1] M. R. Hestenes and E. Stiefel, Methods of conjugate gradients for solving linear systems, Journal of Research
+       of the National Bureau of Standards 49, 409–436, 1952.
+
+    Examples
+    --------
+    >>> MatrixFree(lambda v: v + v.mean(), 3).solve([4, 5, 6]).round(9)
+    array([1.5, 2.5, 3.5])
+    """
+
+    batch, dtype = (), np.dtype(np.float64)
+
+    def __init__(
+        self, matvec: Callable[[np.ndarray], np.ndarray], dim: int, tolerance: float = 1e-10, iterations: int = 1000
+    ):
+        self._matvec, self.dim = arrays.function(matvec, "matvec"), arrays.count(dim, "dim")
+        self._tolerance = arrays.positive_number(tolerance, "tolerance")
+        self._iterations = arrays.count(iterations, "iterations")
+        # Any fixed vectors would do that nobody chooses; naming numpy.random at the top would import it.
+        u, v = np.random.default_rng(0).standard_normal((2, self.dim))
+        self._curvature(u, along := self._product(u))
+        forth = along @ v
+        self._curvature(v, across := self._product(v))
+        scale = _length(u) * _length(across)
+        if abs(forth - u @ across) > arrays.SYMMETRY_ROUNDINGS * EPS * scale:
+            raise ValueError(
+                f"`matvec` must be symmetric, but with random u and v it gives "
+                f"uᵀGv = {u @ across:.6g} and vᵀGu = {forth:.6g}."
+            )
+
+    def _product(self, v: np.ndarray) -> np.ndarray:
+        # A copy, so that nothing that is done to it is done to ours.
+        product = arrays.point(self._matvec(v.copy()), "matvec")
+        if product.shape != v.shape:
+            raise ValueError(f"`matvec` must keep the shape {v.shape}, but it returns the shape {product.shape}.")
+        return product.astype(np.float64)
+
+    def _curvature(self, v: np.ndarray, product: np.ndarray) -> float:
+        curvature = v @ product
+        if not curvature > 0:
+            raise ValueError(f"`matvec` must be positive definite, but for a vector v it gives vᵀGv = {curvature:.6g}.")
+        return curvature
+
+    def _each(self, verb: Callable[[np.ndarray], tuple], v: np.ndarray, name: str) -> list[np.ndarray]:
+        """What a verb gives for each vector, with the leading axes of v."""
+        rows = arrays.real(v, name).astype(np.float64).reshape(-1, self.dim)
+        found = zip(*map(verb, rows), strict=True)
+        return [np.reshape(part, (*v.shape[:-1], *np.shape(part[0]))) for part in found]
+
+    def _apply(self, v):
+        return self._each(lambda v: (self._product(v),), v, "v")[0]
+
+    def _solve(self, g):
+        return self._each(self._conjugate_gradients, g, "g")[0]
+
+    def _squared_norm(self, v):
+        return self._each(lambda v: (v.any() and self._curvature(v, self._product(v)),), v, "v")[0]
+
+    def _squared_dual_norm(self, g):
+        return self._each(self._conjugate_gradients, g, "g")[3]
+
+    def solution(self, g: ArrayLike) -> Solution:
+        """G⁻¹ g for covectors g, shape (..., n), with the iterations and the relative residual of each, shape (...)."""
+        (g,) = self._vectors(g=g)
+        return Solution(*self._each(self._conjugate_gradients, g, "g")[:3])
+
+    def _conjugate_gradients(self, g: np.ndarray) -> tuple:
+        """v = G⁻¹ g, the iterations, the relative residual, and gᵀG⁻¹g up to the square of that."""
+        exponent = np.frexp(np.abs(g).max())[1]
+        g = np.ldexp(g, -exponent)
+        v, residual, length = np.zeros(self.dim), g, np.sqrt(g @ g)
+        goal, last, iterations = self._tolerance * length, np.inf, 0
+        # What is updated along the way drifts from g − Gv; if that is not small enough, begin again from there.
+        while (size := np.sqrt(residual @ residual)) > goal:
+            if not (iterations < self._iterations and size <= last / 2):
+                raise ValueError(
+                    f"`matvec` must let conjugate gradients converge to a relative residual of {self._tolerance:.2g}, "
+                    f"but it is {size / length:.2g} after {iterations} iterations."
+                )
+            last, squared, direction = size, size**2, residual.copy()
+            while squared > (goal / 2) ** 2 and iterations < self._iterations:
+                product = self._product(direction)
+                step = squared / self._curvature(direction, product)
+                v += step * direction
+                residual = residual - step * product
+                squared, previous = residual @ residual, squared
+                direction = residual + squared / previous * direction
+                iterations += 1
+            residual = g - self._product(v)
+        energy = np.ldexp((g + residual) @ v, 2 * exponent)
+        return np.ldexp(v, exponent), iterations, size / (length or 1), energy

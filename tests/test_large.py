@@ -1,0 +1,244 @@
+"""Metrics that are never written down: their digits against mpmath, their memory, and what they refuse."""
+
+import pickle
+import tracemalloc
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy import linalg
+from tolerances import EXACT, FULL, SINGLE, assert_close
+
+import natgrad as ng
+
+RNG = np.random.default_rng(0)
+SCORES = RNG.standard_normal((8, 30))
+REWARDS, GRADIENT = RNG.standard_normal(8), RNG.standard_normal(30)
+DAMPINGS = [1.0, 1e-2, 1e-6, 1e-10, 1e-14]
+# Singular values from 1 to 1e-3, and a score that is there twice.
+SPREAD = SCORES * np.logspace(0, -3, 8)[:, None]
+TWICE = SCORES[[0, 1, 2, 2]]
+
+
+def precise(scores, damping, gradient=None, rewards=None):
+    """(SᵀS/N + damping I)⁻¹ g in 80 digits, for g itself or for SᵀR/N, rounded once."""
+    with mp.workdps(80):
+        s, n = mp.matrix(scores.tolist()), len(scores)
+        g = s.T * mp.matrix(rewards.tolist()) / n if gradient is None else mp.matrix(gradient.tolist())
+        solution = mp.lu_solve(s.T * s / n + mp.mpf(damping) * mp.eye(scores.shape[1]), g)
+        return np.array([float(entry) for entry in solution])
+
+
+def error(found, exact):
+    return np.linalg.norm(found - exact) / np.linalg.norm(exact)
+
+
+@pytest.mark.parametrize("damping", DAMPINGS)
+def test_rewards_keep_their_digits(damping):
+    found = ng.LowRank(SCORES, damping).solve_rewards(REWARDS)
+    assert error(found, precise(SCORES, damping, rewards=REWARDS)) <= 1e-14
+
+
+@pytest.mark.parametrize("damping", DAMPINGS)
+@pytest.mark.parametrize("scores", [SCORES, SPREAD], ids=["alike", "spread"])
+def test_solutions_keep_their_digits_whatever_the_gradient(scores, damping):
+    metric = ng.LowRank(scores, damping)
+    # The second is what Woodbury's formula can't do: nearly all of it is in the span of the scores.
+    for gradient in GRADIENT, scores.T @ REWARDS / 8:
+        exact = precise(scores, damping, gradient)
+        # Exact residuals are used where less than half of the digits would be left.
+        tolerance = FULL if damping < 1e-8 else min(1e-8, FULL * (1 + np.linalg.norm(scores, 2) ** 2 / 8 / damping))
+        assert error(metric.solve(gradient), exact) <= tolerance
+        dual = mp.fdot(gradient, exact)
+        assert abs(metric.squared_dual_norm(gradient) / dual - 1) <= max(tolerance, EXACT)
+
+
+def test_the_plain_formula_would_be_wrong():
+    # Woodbury's: the test above would not notice if this were as good.
+    damping, gradient = 1e-14, SCORES.T @ REWARDS / 8
+    kernel = SCORES @ SCORES.T + 8 * damping * np.eye(8)
+    plain = (gradient - SCORES.T @ linalg.solve(kernel, SCORES @ gradient, assume_a="pos")) / damping
+    assert error(plain, precise(SCORES, damping, gradient)) > 1e-4
+
+
+@pytest.mark.parametrize("damping", [1.0, 1e-2, 1e-6, 1e-10])
+def test_repeated_scores_and_more_scores_than_coordinates(damping):
+    for scores in TWICE, SCORES.reshape(80, 3):
+        metric, gradient = ng.LowRank(scores, damping), GRADIENT[: scores.shape[1]]
+        rewards = np.cos(np.arange(len(scores)))
+        assert error(metric.solve(gradient), precise(scores, damping, gradient)) <= 1e-8
+        assert error(metric.solve_rewards(rewards), precise(scores, damping, rewards=rewards)) <= 1e-8
+
+
+@pytest.mark.parametrize("exponent", [-150, 150])
+def test_other_units(exponent):
+    # Lengths in units of 10^exponent: scores, damping and gradients change with them, solutions the other way.
+    factor = 10.0**exponent
+    for damping in 1.0, 1e-10:
+        metric = ng.LowRank(factor * SCORES, factor**2 * damping)
+        for gradient in GRADIENT, SCORES.T @ REWARDS / 8:
+            exact = precise(SCORES, damping, gradient)
+            # The scaled gradient is rounded, and the solution is as sensitive to that as the condition number says.
+            tolerance = 1e-8 if gradient is GRADIENT or damping == 1 else 1e-3
+            assert error(metric.solve(factor * gradient) * factor, exact) <= tolerance
+        assert error(metric.solve_rewards(REWARDS) * factor, precise(SCORES, damping, rewards=REWARDS)) <= 1e-14
+
+
+def test_several_at_once_where_some_need_care():
+    metric = ng.LowRank(SCORES, 1e-12)
+    gradients = np.stack([GRADIENT, SCORES.T @ REWARDS / 8, 0 * GRADIENT])[:, None]
+    found = metric.solve(gradients)
+    assert found.shape == (3, 1, 30)
+    assert not found[2].any()
+    for one, gradient in zip(found[:2, 0], gradients[:2, 0], strict=True):
+        assert error(one, precise(SCORES, 1e-12, gradient)) <= FULL
+    rewards = RNG.standard_normal((2, 5, 8))
+    assert_close(metric.solve_rewards(rewards)[1, 3], metric.solve_rewards(rewards[1, 3]), EXACT)
+
+
+@pytest.mark.parametrize("damping", [1.0, 1e-6])
+def test_float32_scores_are_summed_in_float64(damping):
+    scores = SCORES.astype(np.float32)
+    metric, rewards = ng.LowRank(scores, damping), REWARDS.astype(np.float32)
+    found = metric.solve_rewards(rewards)
+    assert found.dtype == np.float32
+    assert error(found, precise(scores, damping, rewards=rewards)) <= SINGLE
+    assert error(metric.solve(GRADIENT), precise(scores, damping, GRADIENT)) <= 1e-8
+    assert metric.solve(GRADIENT).dtype == np.float64
+
+
+def test_scores_that_change_are_noticed_or_used():
+    scores, damping = SCORES.copy(), 0.1
+    metric = ng.LowRank(scores, damping)
+    scores *= 1 + 1e-4
+    assert error(metric.solve(GRADIENT), precise(scores, damping, GRADIENT)) <= FULL
+    scores *= 10
+    with pytest.raises(ValueError, match="^`damping` must be large enough"):
+        metric.solve(GRADIENT)
+    assert not metric._scores.flags.writeable
+
+
+def test_damping_too_small_for_float64_is_refused():
+    for scores in TWICE, SCORES:
+        with pytest.raises(ValueError, match="^`damping` must be large enough"):
+            ng.LowRank(scores, 1e-25).solve(scores.T @ np.cos(np.arange(len(scores))))
+
+
+def test_memory():
+    n, dim = 40, 50_000
+    scores, rewards = RNG.standard_normal((n, dim)), RNG.standard_normal(n)
+    ng.LowRank(scores[:, :50], 1).solve_rewards(rewards)  # loads what it needs
+    tracemalloc.start()
+    try:
+        ng.LowRank(scores, 1e-14).solve_rewards(rewards)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    # A few kilobytes are Python's own.
+    assert peak <= 8 * (n**2 + 3 * dim) + 2**14
+
+
+def test_low_rank_metrics_can_be_sent_elsewhere():
+    metric = pickle.loads(pickle.dumps(ng.LowRank(SCORES, 0.1)))
+    assert (metric.solve(GRADIENT) == ng.LowRank(SCORES, 0.1).solve(GRADIENT)).all()
+
+
+# Matrix-free.
+
+
+def with_spectrum(eigenvalues, seed=1):
+    q = np.linalg.qr(np.random.default_rng(seed).standard_normal((len(eigenvalues),) * 2))[0]
+    matrix = (q * eigenvalues) @ q.T
+    return np.tril(matrix) + np.tril(matrix, -1).T
+
+
+@pytest.mark.parametrize("tolerance", [1e-3, 1e-10])
+def test_the_report_is_true(tolerance):
+    matrix, g = with_spectrum(np.logspace(0, 4, 60)), np.random.default_rng(2).standard_normal((2, 1, 60))
+    calls = []
+    metric = ng.MatrixFree(lambda v: calls.append(1) or matrix @ v, 60, tolerance)
+    calls.clear()
+    found = metric.solution(g)
+    assert found.value.shape == g.shape
+    assert found.iterations.shape == found.residual.shape == (2, 1)
+    residual = np.linalg.norm(g - found.value @ matrix, axis=-1) / np.linalg.norm(g, axis=-1)
+    assert_close(found.residual, residual, 1e-2 * tolerance, 1.0)
+    assert (found.residual <= tolerance).all()
+    # One product for each iteration and one at the end of each run.
+    assert found.iterations.sum() + 2 <= len(calls) <= found.iterations.sum() + 6
+    assert (metric.solve(g) == found.value).all()
+    if tolerance == 1e-3:
+        # The square of the dual norm is right to the square of the residual.
+        exact = np.vecdot(g, np.linalg.solve(matrix, g[..., None])[..., 0])
+        assert_close(metric.squared_dual_norm(g), exact, 1e-4)
+
+
+def test_as_many_iterations_as_there_are_eigenvalues():
+    matrix = with_spectrum(np.repeat([1.0, 3.0, 10.0], 20))
+    assert ng.MatrixFree(lambda v: matrix @ v, 60, 1e-10).solution(np.arange(60.0)).iterations == 3
+
+
+def test_the_same_as_scipy():
+    matrix, g = with_spectrum(np.logspace(0, 3, 40)), np.arange(40.0)
+    expected = linalg.solve(matrix, g, assume_a="pos")
+    assert_close(ng.MatrixFree(lambda v: matrix @ v, 40, 1e-13).solve(g), expected, EXACT * 1e3)
+
+
+@pytest.mark.parametrize("exponent", [-200, 200])
+def test_gradients_and_matrices_of_any_size(exponent):
+    matrix, g, factor = with_spectrum(np.logspace(0, 3, 40)), np.arange(40.0), 10.0**exponent
+    expected = ng.MatrixFree(lambda v: matrix @ v, 40).solve(g)
+    assert_close(ng.MatrixFree(lambda v: matrix @ v, 40).solve(factor * g), factor * expected, 1e-8)
+    assert_close(ng.MatrixFree(lambda v: factor * (matrix @ v), 40).solve(factor * g), expected, 1e-8)
+
+
+def test_no_convergence_says_how_far_it_came():
+    matrix = with_spectrum(np.logspace(0, 6, 100))
+    few = r"^`matvec` must let .* residual of 1e-10, but it is \S+ after 7 iterations\.$"
+    with pytest.raises(ValueError, match=few):
+        ng.MatrixFree(lambda v: matrix @ v, 100, iterations=7).solve(np.ones(100))
+    # Not to be had in float64, and given up long before the limit.
+    with pytest.raises(ValueError, match=r"but it is \S+ after \d{2,3} iterations"):
+        ng.MatrixFree(lambda v: matrix @ v, 100, 1e-16, 10**9).solve(np.ones(100))
+
+
+def test_what_is_not_symmetric_or_not_positive_is_refused():
+    skew = np.eye(4) + np.triu(np.full((4, 4), 1e-6), 1)
+    with pytest.raises(ValueError, match=r"^`matvec` must be symmetric, but .* uᵀGv = \S+ and vᵀGu = \S+\.$"):
+        ng.MatrixFree(lambda v: skew @ v, 4)
+    with pytest.raises(ValueError, match=r"^`matvec` must be symmetric"):
+        ng.MatrixFree(lambda v: 4 * v + 1e-3, 4)
+    with pytest.raises(ValueError, match=r"^`matvec` must be positive definite, but for a vector v"):
+        ng.MatrixFree(lambda v: -v, 4)
+    # One negative direction among many, which no random vector shows.
+    entries = np.append(np.ones(49), -1e-3)
+    metric = ng.MatrixFree(lambda v: entries * v, 50)
+    for verb in metric.solve, metric.squared_norm:
+        with pytest.raises(ValueError, match="^`matvec` must be positive definite"):
+            verb(np.eye(50)[-1])
+
+
+def test_one_vector_at_a_time_that_nobody_else_holds():
+    # Products of matrices with a square stack of vectors would go wrong silently; so would a buffer that is used again.
+    matrix, buffer = with_spectrum([1.0, 2.0, 5.0]), np.empty(3)
+
+    def careless(v):
+        assert v.shape == (3,)
+        np.matmul(matrix, v, out=buffer)
+        v[:] = np.nan
+        return buffer
+
+    g = np.random.default_rng(0).standard_normal((3, 3))
+    metric = ng.MatrixFree(careless, 3, 1e-13)
+    assert_close(metric.solve(g), np.linalg.solve(matrix, g.T).T, EXACT)
+    assert_close(metric.apply(g), g @ matrix, EXACT)
+
+
+def test_mistakes_of_the_function_are_not_hidden():
+    def broken(v):
+        raise KeyError("its own mistake")
+
+    with pytest.raises(KeyError, match="its own mistake"):
+        ng.MatrixFree(broken, 3)
+    with pytest.raises(ValueError, match=r"^`matvec` must keep the shape \(3,\), but it returns the shape \(2,\)"):
+        ng.MatrixFree(lambda v: v[:2], 3)

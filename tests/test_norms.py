@@ -1,0 +1,199 @@
+"""Norms beyond metrics: values, dual norms and steepest directions, against mpmath, optimisers and sampling."""
+
+import mpmath as mp
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy.optimize import linprog, minimize
+from tolerances import DIFFERENCES, EXACT, FULL, OPTIMISER, SINGLE, assert_close
+
+import natgrad as ng
+
+INF = float("inf")
+deterministic = settings(derandomize=True, max_examples=100, deadline=None, database=None)
+EXPONENTS = [1, 1 + 1e-12, 1.001, 1.5, 2, 3, 17.5, 1000, 1e9, INF]
+WEIGHTS = np.array([0.25, 3.0, 1.0, 1e3])
+V = np.array([1.5, -0.002, 0.0, 4.0])
+MATRICES = np.random.default_rng(0).standard_normal((5, 3, 4))
+
+
+def precise(p, v, weights):
+    """(Σ (w|v|)^p)^(1/p) in 60 digits."""
+    with mp.workdps(60):
+        sizes = [mp.mpf(float(w)) * abs(mp.mpf(float(x))) for w, x in zip(weights, v, strict=True)]
+        top = max(sizes)
+        if p == INF or top == 0:
+            return top
+        return top * mp.fsum((size / top) ** mp.mpf(p) for size in sizes) ** (1 / mp.mpf(p))
+
+
+def precise_dual(p, g, weights):
+    with mp.workdps(60):
+        q = mp.inf if p == 1 else mp.mpf(1) if p == INF else mp.mpf(p) / (mp.mpf(p) - 1)
+        sizes = [abs(mp.mpf(float(x))) / mp.mpf(float(w)) for w, x in zip(weights, g, strict=True)]
+        top = max(sizes)
+        if q == mp.inf:
+            return top
+        return top * mp.fsum((size / top) ** q for size in sizes) ** (1 / q)
+
+
+CLOSE = np.array([1.0, 1 - 1e-9, 1 - 3e-13, 0.3])
+
+
+@pytest.mark.parametrize("p", EXPONENTS)
+@pytest.mark.parametrize("factor", [1, 1e-300, 1e300])
+@pytest.mark.parametrize("weights", [np.ones(4), WEIGHTS], ids=["one", "weights"])
+@pytest.mark.parametrize("v", [V, CLOSE], ids=["far apart", "close"])
+def test_values(p, factor, weights, v):
+    norm, v = ng.PNorm(p, weights), factor * v
+    for found, expected in (norm.norm(v), precise(p, v, weights)), (norm.dual_norm(v), precise_dual(p, v, weights)):
+        assert abs(found / expected - 1) <= FULL
+
+
+def test_the_smallest_and_the_largest_numbers():
+    tiny, huge = np.nextafter(0, 1), np.finfo(float).max
+    for p in EXPONENTS:
+        norm = ng.PNorm(p)
+        for v in ([tiny, 0.0], [0.0, huge]):
+            assert_close([norm.norm(v), norm.dual_norm(v)], np.max(v) * np.ones(2), EXACT, np.max(v))
+        assert ng.PNorm(p, [1e-300, 1e300]).norm([1e300, 1e-300]) >= 1 - EXACT
+        assert norm.norm([0, 0]) == norm.dual_norm([0, 0]) == 0
+
+
+@pytest.mark.parametrize("p", EXPONENTS)
+def test_float32(p):
+    for scale in 1e-30, 1, 1e30:
+        v = (scale * V).astype(np.float32)
+        norm = ng.PNorm(p)
+        for found in norm.norm(v), norm.dual_norm(v), ng.steepest_direction(v, norm):
+            assert found.dtype == np.float32
+        expected = float(precise(p, v, np.ones(4)))
+        assert_close(norm.norm(v), expected, SINGLE)
+    assert ng.Spectral().norm(MATRICES.astype(np.float32)).dtype == np.float32
+    assert ng.PNorm(p, WEIGHTS).norm(v).dtype == np.float64
+
+
+def test_two_is_euclidean_and_some_are_numpys():
+    v = np.random.default_rng(0).standard_normal((6, 5))
+    assert_close(ng.PNorm(2).norm(v), ng.euclidean(5).norm(v), EXACT)
+    weighted = ng.Diagonal(WEIGHTS**2)
+    assert_close(ng.PNorm(2, WEIGHTS).norm(v[:, :4]), weighted.norm(v[:, :4]), EXACT)
+    for p in 1, 1.5, 2, 7, np.inf:
+        assert_close(ng.PNorm(p).norm(v), np.linalg.norm(v, p, axis=-1), EXACT)
+    assert_close(ng.Spectral().norm(MATRICES), np.linalg.norm(MATRICES, 2, axis=(-2, -1)), EXACT)
+    assert_close(ng.Spectral().dual_norm(MATRICES), np.linalg.norm(MATRICES, "nuc", axis=(-2, -1)), EXACT)
+
+
+@pytest.mark.parametrize("p", [1.2, 2, 3, 8])
+@pytest.mark.parametrize("weights", [np.ones(3), WEIGHTS[:3]], ids=["one", "weights"])
+def test_an_optimiser_finds_the_dual_norm_and_the_direction(p, weights):
+    # In coordinates w u the unit sphere is that of the plain norm; |x| is smooth enough where no coordinate is zero.
+    g = np.array([1.0, -2.0, 0.5])
+    found = minimize(
+        lambda x: -(g / weights) @ x / (np.abs(x) ** p).sum() ** (1 / p), x0=np.sign(g), method="BFGS", tol=1e-12
+    )
+    best = found.x / (np.abs(found.x) ** p).sum() ** (1 / p) / weights
+    norm = ng.PNorm(p, weights)
+    assert_close(norm.dual_norm(g), -found.fun, OPTIMISER)
+    assert_close(ng.steepest_direction(g, norm), best, 10 * OPTIMISER)
+
+
+@pytest.mark.parametrize("weights", [np.ones(3), WEIGHTS[:3]], ids=["one", "weights"])
+def test_linear_programmes_find_the_dual_norms_of_one_and_infinity(weights):
+    g = np.array([1.0, -2.0, 0.5])
+    box = linprog(-g, bounds=[(-1 / w, 1 / w) for w in weights])
+    assert_close(ng.PNorm(INF, weights).dual_norm(g), -box.fun, OPTIMISER)
+    assert_close(ng.steepest_direction(g, ng.PNorm(INF, weights)), box.x, OPTIMISER)
+    # u = a − b with a, b ≥ 0 and Σ w (a + b) ≤ 1.
+    cross = linprog(np.append(-g, g), A_ub=np.append(weights, weights)[None], b_ub=[1])
+    assert_close(ng.PNorm(1, weights).dual_norm(g), -cross.fun, OPTIMISER)
+    assert_close(ng.steepest_direction(g, ng.PNorm(1, weights)), cross.x[:3] - cross.x[3:], OPTIMISER)
+
+
+numbers = st.floats(-5, 5).map(lambda x: round(x, 2))
+exponents = st.sampled_from(EXPONENTS) | st.floats(1, 30)
+
+
+@deterministic
+@given(exponents, arrays(float, 4, elements=numbers), arrays(float, 4, elements=numbers), st.booleans())
+def test_no_unit_vector_climbs_faster(p, g, u, weighted):
+    assume(g.any() and u.any())
+    norm = ng.PNorm(p, WEIGHTS if weighted else None)
+    best = ng.steepest_direction(g, norm)
+    assert_close(norm.norm(best), 1.0, EXACT)
+    assert_close(best @ g, norm.dual_norm(g), EXACT)
+    assert abs(ng.directional_derivative(g, u, norm)) <= best @ g * (1 + EXACT)
+    assert_close(ng.directional_derivative(g, best, norm), norm.dual_norm(g), EXACT)
+
+
+@deterministic
+@given(arrays(float, (3, 2), elements=numbers), arrays(float, (3, 2), elements=numbers))
+def test_no_matrix_of_norm_one_climbs_faster(g, u):
+    assume(np.abs(g).max() > 0.01 and np.abs(u).max() > 0.01)
+    norm = ng.Spectral()
+    best = ng.steepest_direction(g, norm)
+    assert_close(norm.norm(best), 1.0, EXACT)
+    assert_close((best * g).sum(), norm.dual_norm(g), EXACT)
+    rival = u / np.sqrt(np.linalg.eigvalsh(u.T @ u).max())
+    assert abs((rival * g).sum()) <= norm.dual_norm(g) * (1 + EXACT)
+    assert_close(ng.directional_derivative(g, u, norm), (rival * g).sum(), EXACT, norm.dual_norm(g))
+
+
+@pytest.mark.parametrize("p", [1.1, 1.5, 2, 4, 20])
+def test_the_steepest_direction_is_the_gradient_of_the_dual_norm(p):
+    g = np.array([1.0, -2.0, 0.5, 0.25])
+    norm = ng.PNorm(p, WEIGHTS)
+    assert_close(ng.numerical_gradient(norm.dual_norm, g, 0.1), ng.steepest_direction(g, norm), DIFFERENCES)
+    matrix = MATRICES[0]
+    nuclear = lambda entries: ng.Spectral().dual_norm(entries.reshape(3, 4))
+    found = ng.numerical_gradient(nuclear, matrix.ravel(), 0.1).reshape(3, 4)
+    assert_close(found, ng.steepest_direction(matrix, ng.Spectral()), DIFFERENCES)
+
+
+def test_what_is_returned_where_the_direction_is_not_unique():
+    assert_close(ng.steepest_direction([3, -3, 1, 3], ng.PNorm(1)), [1 / 3, -1 / 3, 0, 1 / 3], EXACT)
+    assert_close(ng.steepest_direction([3, -6, 1], ng.PNorm(1, [1, 2, 1])), [0.5, -0.25, 0], EXACT)
+    assert_close(ng.steepest_direction([3, 0, -1], ng.PNorm(INF, [1, 2, 4])), [1, 0, -0.25], EXACT)
+    # Rank one: any W on the other singular vectors would do, in both directions alike.
+    u, v = np.array([0.6, 0.8]), np.array([1.0, 2.0, 2.0]) / 3
+    assert_close(ng.steepest_direction(7 * np.outer(u, v), ng.Spectral()), np.outer(u, v), EXACT)
+    other, rival = np.outer([-0.8, 0.6], [2, 1, -2]) / 3, np.outer(u, v)
+    for w in -1, 0.5, 1:
+        assert_close(ng.Spectral().norm(rival + w * other), 1.0, EXACT)
+        assert_close(((rival + w * other) * 7 * rival).sum(), 7.0, EXACT)
+
+
+def test_the_choice_at_one_and_infinity_is_the_limit():
+    g = np.array([3.0, -3.0, 1.0, 0.0])
+    assert_close(ng.steepest_direction(g, ng.PNorm(1 + 1e-9)), ng.steepest_direction(g, ng.PNorm(1)), OPTIMISER)
+    assert_close(ng.steepest_direction(g, ng.PNorm(1e9)), ng.steepest_direction(g, ng.PNorm(INF)), OPTIMISER)
+
+
+@pytest.mark.parametrize("exponent", [-280, 280])
+def test_very_long_and_very_short_gradients(exponent):
+    factor = 10.0**exponent
+    for p in EXPONENTS:
+        norm = ng.PNorm(p, WEIGHTS)
+        assert_close(ng.steepest_direction(factor * V, norm), ng.steepest_direction(V, norm), EXACT)
+        assert_close(ng.directional_derivative(V, factor * V, norm), ng.directional_derivative(V, V, norm), EXACT)
+    spectral = ng.Spectral()
+    assert_close(spectral.norm(factor * MATRICES), factor * spectral.norm(MATRICES), EXACT)
+    best = ng.steepest_direction(MATRICES, spectral)
+    assert_close(ng.steepest_direction(factor * MATRICES, spectral), best, EXACT)
+
+
+@pytest.mark.parametrize("p", EXPONENTS)
+def test_leading_axes_broadcast(p):
+    gradients, weights = np.random.default_rng(1).standard_normal((5, 1, 4)), np.stack([np.ones(4), WEIGHTS])
+    together = ng.PNorm(p, weights)
+    for i, gradient in enumerate(gradients[:, 0]):
+        for j, weight in enumerate(weights):
+            alone = ng.PNorm(p, weight)
+            assert_close(together.norm(gradients)[i, j], alone.norm(gradient), EXACT)
+            assert_close(together.dual_norm(gradients)[i, j], alone.dual_norm(gradient), EXACT)
+            best = ng.steepest_direction(gradient, alone)
+            assert_close(ng.steepest_direction(gradients, together)[i, j], best, EXACT)
+            slope = ng.directional_derivative(gradient, V, alone)
+            assert_close(ng.directional_derivative(gradients, V, together)[i, j], slope, EXACT)
