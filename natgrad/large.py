@@ -22,9 +22,9 @@ EPS = np.finfo(np.float64).eps
 class LowRank(Metric):
     """The metric of a damped empirical Fisher matrix G = SᵀS/N + λI, held as its N scores: for N < n.
 
-    Built in N²n operations and solved in Nn, where `Dense` needs n³ and n²; nothing n × n is formed, but K = SSᵀ + NλI is.
-    A solution comes with 12 digits, if need be by exact residuals, which take as long as `Dense` would; `solve_rewards`
-    has them for nothing. With more scores than coordinates `Dense` is smaller, quicker and bears less damping.
+    Built in N²n operations and solved in Nn, where `Dense` takes n³ and n²: it forms SSᵀ + NλI, but nothing n × n.
+    Where rounding would cost more than half of the digits, `solve` corrects itself with exact residuals, tens of times
+    more slowly, or is refused. With more scores than coordinates `Dense` is quicker, and bears less damping.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ class LowRank(Metric):
         )
 
     def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        n, width = len(self._scores), max(1, _kernels.BLOCK // len(self._scores))
+        width = max(1, _kernels.BLOCK // len(self._scores))
         for start in range(0, self.dim, width):
             part = slice(start, start + width)
             yield part, self._scores[:, part].astype(np.float64, copy=False)
@@ -84,22 +84,27 @@ class LowRank(Metric):
             out[..., part] = y @ block
         return out
 
+    def _like(self, v: np.ndarray, result: np.ndarray) -> np.ndarray:
+        return result.astype(np.result_type(v, self.dtype), copy=False)[()]
+
     def _apply(self, v):
         out = self._combine(self._project(v))
         out /= len(self._scores)
         out += self._damping * v
-        return out.astype(np.result_type(v, self.dtype), copy=False)
+        return self._like(v, out)
 
     def _squared_norm(self, v):
-        projected, v64 = self._project(v), v.astype(np.float64, copy=False)
+        v64, projected = v.astype(np.float64, copy=False), self._project(v)
         squared = np.vecdot(projected, projected) / len(self._scores) + self._damping * np.vecdot(v64, v64)
-        return squared.astype(np.result_type(v, self.dtype))
+        return self._like(v, squared)
 
     def _solve(self, g):
-        return len(self._scores) * self._careful(g, np.zeros(len(self._scores)))
+        return self._like(g, len(self._scores) * self._careful(g, np.zeros(len(self._scores))))
 
     def _squared_dual_norm(self, g):
-        return self._squared_norm(self._solve(g))
+        z = self._careful(g, np.zeros(len(self._scores)))
+        z *= len(self._scores)
+        return self._like(g, self._squared_norm(z))
 
     def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
         """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, as Sᵀ(SSᵀ + NλI)⁻¹ r.
@@ -121,7 +126,8 @@ class LowRank(Metric):
         array([1., 0., 0.])
         """
         rewards = arrays.vector(rewards, "rewards", len(self._scores))
-        return self._careful(np.zeros(self.dim), rewards)
+        with np.errstate(all="ignore"):
+            return arrays.in_range(self._like(rewards, self._careful(np.zeros(self.dim), rewards)), "rewards")
 
     def _careful(self, g, r):
         """z = (SᵀS + NλI)⁻¹ (g + Sᵀr), right to ACCURACY in length."""
@@ -139,10 +145,8 @@ class LowRank(Metric):
 
     def _system(self, g, r):
         """z and y such that Nλz + Sᵀy = g and Sz − y = r."""
-        right = -self._shift * r
-        if g.any():
-            right = right + self._project(g)
-        y = _kernels.solve_cholesky(self._factor, right)
+        projected = self._project(g) if g.any() else np.zeros((*g.shape[:-1], 1))
+        y = _kernels.solve_cholesky(self._factor, projected - self._shift * r)
         z = self._combine(-y)
         z += g
         z /= self._shift
@@ -220,21 +224,23 @@ class MatrixFree(Metric):
     batch, dtype = (), np.dtype(np.float64)
 
     def __init__(
-        self, matvec: Callable[[np.ndarray], np.ndarray], dim: int, tolerance: float = 1e-10, iterations: int = 1000
+        self, matvec: Callable[[np.ndarray], np.ndarray], dim: int, tolerance: float = 1e-8, iterations: int = 1000
     ):
         self._matvec, self.dim = arrays.function(matvec, "matvec"), arrays.count(dim, "dim")
         self._tolerance = arrays.positive_number(tolerance, "tolerance")
         self._iterations = arrays.count(iterations, "iterations")
-        # Any fixed vectors would do that nobody chooses; naming numpy.random at the top would import it.
+        # Any vectors would do that nobody chooses; naming numpy.random at the top would import it.
         u, v = np.random.default_rng(0).standard_normal((2, self.dim))
-        self._curvature(u, along := self._product(u))
-        forth = along @ v
-        self._curvature(v, across := self._product(v))
-        scale = _length(u) * _length(across)
-        if abs(forth - u @ across) > arrays.SYMMETRY_ROUNDINGS * EPS * scale:
+        with np.errstate(all="ignore"):
+            image = self._product(u)
+            forth, size = image @ v, _length(image) * _length(v)
+            self._curvature(u, image)
+            image = self._product(v)
+            self._curvature(v, image)
+        if not abs(forth - u @ image) <= arrays.SYMMETRY_ROUNDINGS * EPS * size:
             raise ValueError(
-                f"`matvec` must be symmetric, but with random u and v it gives "
-                f"uᵀGv = {u @ across:.6g} and vᵀGu = {forth:.6g}."
+                f"`matvec` must be symmetric, but for random u and v it gives "
+                f"vᵀGu = {forth:.6g} and uᵀGv = {u @ image:.6g}."
             )
 
     def _product(self, v: np.ndarray) -> np.ndarray:
@@ -263,7 +269,12 @@ class MatrixFree(Metric):
         return self._each(self._conjugate_gradients, g, "g")[0]
 
     def _squared_norm(self, v):
-        return self._each(lambda v: (v.any() and self._curvature(v, self._product(v)),), v, "v")[0]
+        return self._each(self._energy, v, "v")[0]
+
+    def _energy(self, v: np.ndarray) -> tuple[float]:
+        exponent = np.frexp(np.abs(v).max())[1]
+        w = np.ldexp(v, -exponent)
+        return (np.ldexp(self._curvature(w, self._product(w)), 2 * exponent) if v.any() else 0.0,)
 
     def _squared_dual_norm(self, g):
         return self._each(self._conjugate_gradients, g, "g")[3]
@@ -271,7 +282,9 @@ class MatrixFree(Metric):
     def solution(self, g: ArrayLike) -> Solution:
         """G⁻¹ g for covectors g, shape (..., n), with the iterations and the relative residual of each, shape (...)."""
         (g,) = self._vectors(g=g)
-        return Solution(*self._each(self._conjugate_gradients, g, "g")[:3])
+        with np.errstate(all="ignore"):
+            value, iterations, residual, _ = self._each(self._conjugate_gradients, g, "g")
+        return Solution(arrays.in_range(value, "g"), iterations, residual)
 
     def _conjugate_gradients(self, g: np.ndarray) -> tuple:
         """v = G⁻¹ g, the iterations, the relative residual, and gᵀG⁻¹g up to the square of that."""

@@ -112,7 +112,7 @@ class PNorm(Norm):
 
 
 def _relative(v: np.ndarray, weights: np.ndarray, sign: int) -> tuple:
-    """With t = w^sign |v| over its largest entry: a function that multiplies by the latter, and one that gives powers of t.
+    """A function that multiplies by the largest of the w^sign |v|, and one that gives powers of them all divided by it.
 
     Mantissas and exponents are kept apart, so that no product overflows unless the result does.
     """

@@ -205,6 +205,27 @@ TALL = ARRAYS | {
     "too large": lambda good: 1e200 * good,
 }
 
+NUMBERS = ARRAYS | {
+    "zero": lambda good: 0.0,
+    "negative": lambda good: -good,
+    "several": lambda good: np.stack([good, good]),
+}
+HUGE = {"too large": lambda good: 1e160 * good}
+LONG = {"too large": lambda good: good * (1.7e308 / good.max())}
+SQUARE_OR_NOT = ARRAYS | LONG | {"a number": lambda good: 1.0, "a vector": lambda good: good[0]}
+EXPONENTS = {k: v for k, v in NUMBERS.items() if k != "infinity"} | {"below one": lambda good: 1 - 1e-12}
+MATVECS = (
+    FUNCTIONS
+    | RETURNS
+    | {
+        "keeps no shape": lambda good: lambda v: v[:1],
+        "returns a matrix": lambda good: lambda v: np.stack([v, v]),
+        "not symmetric": lambda good: lambda v: v + np.cumsum(v),
+        "affine": lambda good: lambda v: v + 1,
+        "negative": lambda good: lambda v: -v,
+        "zero": lambda good: lambda v: 0 * v,
+    }
+)
 TENSOR = np.array([[5.0, 2.0], [2.0, 4.0]])
 METRIC = ng.from_frame([[2, 1], [0, 2]])
 COIN, BELL = ng.Bernoulli(), ng.Gaussian()
@@ -284,10 +305,27 @@ CALLS = {
         ng.directional_derivative,
         gradient=on(VECTORS, PAIR),
         u=on(NONZERO, PAIR),
-        metric=on(METRICS, METRIC),
+        norm=on(METRICS, METRIC),
     ),
     "natural_gradient": Call(ng.natural_gradient, gradient=on(VECTORS, PAIR), metric=on(METRICS, METRIC)),
-    "steepest_direction": Call(ng.steepest_direction, gradient=on(NONZERO, PAIR), metric=on(METRICS, METRIC)),
+    "steepest_direction": Call(ng.steepest_direction, gradient=on(NONZERO, PAIR), norm=on(METRICS, METRIC)),
+    "LowRank": Call(ng.LowRank, scores=on(SCORES | HUGE, TENSOR), damping=on(NUMBERS, np.array(0.5))),
+    "LowRank.solve_rewards": Call(ng.LowRank(TENSOR, 0.5).solve_rewards, rewards=on(VECTORS, PAIR)),
+    "MatrixFree": Call(
+        ng.MatrixFree,
+        matvec=on(MATVECS, lambda v: 2 * v),
+        dim=on(COUNTS, 2),
+        tolerance=on(NUMBERS, np.array(1e-8)),
+        iterations=on(COUNTS, 9),
+    ),
+    "MatrixFree.solution": Call(ng.MatrixFree(lambda v: 2 * v, 2).solution, g=on(VECTORS, PAIR)),
+    "PNorm": Call(
+        lambda p, weights: ng.PNorm(p, weights).norm(PAIR),
+        p=on(EXPONENTS, np.array(1.5)),
+        weights=on({k: v for k, v in ENTRIES.items() if k != "None"}, PAIR),
+    ),
+    "Norm.norm": Call(ng.PNorm(3, PAIR).norm, v=on(VECTORS | LONG, PAIR)),
+    "Norm.dual_norm": Call(ng.Spectral().dual_norm, g=on(SQUARE_OR_NOT, TENSOR)),
     "kl_quadratic": Call(ng.kl_quadratic, metric=on(METRICS, METRIC), p=on(VECTORS, PAIR), q=on(VECTORS, PAIR)),
     "empirical_fisher": Call(ng.empirical_fisher, scores=on(SCORES, TENSOR)),
     "numerical_gradient": Call(
@@ -307,7 +345,7 @@ CALLS = {
     **of_a_family("Gaussian", BELL, BELL_THETA, GAUSSIAN, PAIR, OBSERVATIONS),
 }
 # Abstract classes can't be made, the families have no arguments, and an Estimate is what natgrad makes.
-WITHOUT_ARRAYS = {"Metric", "Family", "Bernoulli", "Gaussian", "Estimate", "Refined"}
+WITHOUT_ARRAYS = {"Metric", "Family", "Norm", "Spectral", "Solution", "Bernoulli", "Gaussian", "Estimate", "Refined"}
 BAD = [(call, argument, bad) for call in CALLS for argument in CALLS[call] for bad in CALLS[call][argument][0]]
 
 
@@ -324,7 +362,7 @@ def test_bad_arguments_are_refused(name, argument, bad):
 
 def test_every_public_argument_is_in_the_table():
     public = {name: getattr(ng, name) for name in set(ng.__all__) - WITHOUT_ARRAYS}
-    for kind in ng.Metric, ng.Dense, ng.Family:
+    for kind in ng.Metric, ng.Dense, ng.LowRank, ng.MatrixFree, ng.Norm, ng.Family:
         for method, function in vars(kind).items():
             if inspect.isfunction(function) and not method.startswith("_"):
                 public[f"{kind.__name__}.{method}"] = function
@@ -478,6 +516,6 @@ def test_expectations_that_do_not_exist(terms):
 
 
 def test_abstract_classes_cannot_be_made():
-    for kind in ng.Metric, ng.Family:
+    for kind in ng.Metric, ng.Norm, ng.Family:
         with pytest.raises(TypeError, match="abstract"):
             kind()

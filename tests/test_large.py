@@ -118,10 +118,14 @@ def test_scores_that_change_are_noticed_or_used():
     assert not metric._scores.flags.writeable
 
 
-def test_damping_too_small_for_float64_is_refused():
-    for scores in TWICE, SCORES:
-        with pytest.raises(ValueError, match="^`damping` must be large enough"):
-            ng.LowRank(scores, 1e-25).solve(scores.T @ np.cos(np.arange(len(scores))))
+@pytest.mark.parametrize("damping", [1e-16, 1e-25, 1e-40])
+def test_hardly_any_damping(damping):
+    gradient = SCORES.T @ REWARDS / 8
+    metric = ng.LowRank(SCORES, damping)
+    assert error(metric.solve(gradient), precise(SCORES, damping, gradient)) <= FULL
+    assert error(metric.solve_rewards(REWARDS), precise(SCORES, damping, rewards=REWARDS)) <= 1e-14
+    with pytest.raises(ValueError, match="^`damping` must be large enough to solve with, but"):
+        ng.LowRank(TWICE, damping)
 
 
 def test_memory():
@@ -134,8 +138,8 @@ def test_memory():
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    # A few kilobytes are Python's own.
-    assert peak <= 8 * (n**2 + 3 * dim) + 2**14
+    # A few vectors of length n, and what Python itself needs, are not counted.
+    assert peak <= 8 * (n**2 + 3 * dim) + 2**15
 
 
 def test_low_rank_metrics_can_be_sent_elsewhere():
@@ -175,7 +179,7 @@ def test_the_report_is_true(tolerance):
 
 def test_as_many_iterations_as_there_are_eigenvalues():
     matrix = with_spectrum(np.repeat([1.0, 3.0, 10.0], 20))
-    assert ng.MatrixFree(lambda v: matrix @ v, 60, 1e-10).solution(np.arange(60.0)).iterations == 3
+    assert ng.MatrixFree(lambda v: matrix @ v, 60).solution(np.arange(60.0)).iterations == 3
 
 
 def test_the_same_as_scipy():
@@ -187,24 +191,24 @@ def test_the_same_as_scipy():
 @pytest.mark.parametrize("exponent", [-200, 200])
 def test_gradients_and_matrices_of_any_size(exponent):
     matrix, g, factor = with_spectrum(np.logspace(0, 3, 40)), np.arange(40.0), 10.0**exponent
-    expected = ng.MatrixFree(lambda v: matrix @ v, 40).solve(g)
-    assert_close(ng.MatrixFree(lambda v: matrix @ v, 40).solve(factor * g), factor * expected, 1e-8)
-    assert_close(ng.MatrixFree(lambda v: factor * (matrix @ v), 40).solve(factor * g), expected, 1e-8)
+    expected = ng.MatrixFree(lambda v: matrix @ v, 40, 1e-12).solve(g)
+    assert_close(ng.MatrixFree(lambda v: matrix @ v, 40, 1e-12).solve(factor * g), factor * expected, 1e-8)
+    assert_close(ng.MatrixFree(lambda v: factor * (matrix @ v), 40, 1e-12).solve(factor * g), expected, 1e-8)
 
 
 def test_no_convergence_says_how_far_it_came():
     matrix = with_spectrum(np.logspace(0, 6, 100))
-    few = r"^`matvec` must let .* residual of 1e-10, but it is \S+ after 7 iterations\.$"
+    few = r"^`matvec` must let .* residual of 1e-08, but it is \S+ after 7 iterations\.$"
     with pytest.raises(ValueError, match=few):
         ng.MatrixFree(lambda v: matrix @ v, 100, iterations=7).solve(np.ones(100))
     # Not to be had in float64, and given up long before the limit.
-    with pytest.raises(ValueError, match=r"but it is \S+ after \d{2,3} iterations"):
+    with pytest.raises(ValueError, match=r"but it is \S+ after \d{2,4} iterations"):
         ng.MatrixFree(lambda v: matrix @ v, 100, 1e-16, 10**9).solve(np.ones(100))
 
 
 def test_what_is_not_symmetric_or_not_positive_is_refused():
     skew = np.eye(4) + np.triu(np.full((4, 4), 1e-6), 1)
-    with pytest.raises(ValueError, match=r"^`matvec` must be symmetric, but .* uᵀGv = \S+ and vᵀGu = \S+\.$"):
+    with pytest.raises(ValueError, match=r"^`matvec` must be symmetric, but .* vᵀGu = \S+ and uᵀGv = \S+\.$"):
         ng.MatrixFree(lambda v: skew @ v, 4)
     with pytest.raises(ValueError, match=r"^`matvec` must be symmetric"):
         ng.MatrixFree(lambda v: 4 * v + 1e-3, 4)

@@ -20,12 +20,14 @@ LAYERS = {
     "arrays": {"_kernels"},
     "figures": set(),
     "metric": {"arrays", "_kernels"},
-    "steepest": {"arrays", "metric"},
+    "large": {"arrays", "_kernels", "metric"},
+    "norms": {"arrays"},
+    "steepest": {"arrays", "metric", "norms"},
     "families": {"arrays", "_kernels"},
     "divergence": {"arrays", "families", "metric"},
     "taylor": {"arrays"},
     "fisher": {"arrays", "families", "metric", "taylor"},
-    "__init__": {"divergence", "families", "fisher", "metric", "steepest", "taylor"},
+    "__init__": {"divergence", "families", "fisher", "large", "metric", "norms", "steepest", "taylor"},
 }
 # Which packages; the standard library is free.
 PACKAGES = {name: {"numpy"} for name in LAYERS}
