@@ -33,7 +33,7 @@ import mpmath as mp
 import numpy as np
 import torch
 from ngboost.distns import Normal as BoostedNormal
-from scipy import integrate, linalg, special
+from scipy import integrate, linalg, special, stats
 from scipy.spatial.distance import cdist
 from sklearn.covariance import EmpiricalCovariance, empirical_covariance
 from sklearn.linear_model import Ridge
@@ -189,7 +189,7 @@ def exactly(array):
 
 
 def from_rewards(scores, damping, rewards):
-    return ng.LowRank(scores, damping).from_rewards(rewards)
+    return ng.LowRank(scores, damping).solve_rewards(rewards)
 
 
 def refined(matrix, g):
@@ -201,7 +201,7 @@ def streamed(family, theta, x):
 
 
 def multivariate(mean, precision):
-    """θ of the multivariate Gaussian."""
+    """θ of the multivariate Gaussian: mean, and lower triangle of the precision row by row."""
     lower = np.tril_indices(mean.shape[-1])
     return np.concatenate([mean, precision[..., *lower]], axis=-1)
 
@@ -395,7 +395,7 @@ def kl_categorical(n, k):
     t_p, t_q = tensor(p), tensor(q)
     categorical = partial(distributions.Categorical, validate_args=False)
     contenders = {
-        "natgrad": lambda: ng.Categorical(k).kl(p[:, :-1], q[:, :-1]),
+        "natgrad": lambda: ng.Categorical(k).kl(p[:, 1:], q[:, 1:]),
         "torch": lambda: distributions.kl_divergence(categorical(t_p), categorical(t_q)),
         "scipy rel_entr": lambda: special.rel_entr(p, q).sum(axis=-1),
     }
@@ -479,14 +479,15 @@ def by_torch(kind, first, second):
     return lambda: distributions.kl_divergence(kind(*first), kind(*second)).numpy()
 
 
-def close_probabilities(family, p, q, kind):
-    """Distributions over a few outcomes; torch and scipy get all the probabilities, natgrad all but the last."""
+def close_probabilities(p, q):
+    """Distributions over a few outcomes: all of their probabilities, or natgrad's θ, all but the first."""
     exact = mp.fsum(mp.mpf(a) * mp.log(mp.mpf(a) / mp.mpf(b)) for a, b in zip(p, q, strict=True))
-    given = (p[1:], q[1:]) if isinstance(family, ng.Bernoulli) else (p[:-1], q[:-1])
-    torch_given = given if isinstance(family, ng.Bernoulli) else (p, q)
+    kind, first, second = distributions.Categorical, [p], [q]
+    if len(p) == 2:
+        kind, first, second = distributions.Bernoulli, p[1:], q[1:]
     return {
-        "natgrad": (lambda: family.kl(*given), exact),
-        "torch": (by_torch(kind, [torch_given[0]], [torch_given[1]]), exact),
+        "natgrad": (lambda: ng.Categorical(len(p)).kl(p[1:], q[1:]), exact),
+        "torch": (by_torch(kind, first, second), exact),
         "scipy": (lambda: special.rel_entr(p, q).sum(), exact),
     }
 
@@ -500,7 +501,7 @@ def outcomes(p, distance):
 
 
 def close_positive(family, theta, kind, exact, distance):
-    moved = theta * np.exp(distance * direction(theta.size))
+    moved = np.multiply(theta, np.exp(distance * direction(len(theta))))
     exact = exact(*map(mp.mpf, theta), *map(mp.mpf, moved))
     return {
         "natgrad": (lambda: family.kl(theta, moved), exact),
@@ -529,7 +530,8 @@ def close_gaussian(distance):
 def close_multivariate(distance, d=5):
     mean0, precision0 = rng.standard_normal(d), positive_definite(d)
     mean1, scale = mean0 + distance * direction(d), np.exp(distance * direction(d) / 2)
-    precision1 = precision0 * scale * scale[:, None]
+    lower = np.tril(precision0 * scale * scale[:, None])
+    precision1 = lower + np.tril(lower, -1).T
     exact0, exact1, step = exactly(precision0), exactly(precision1), exactly(mean1) - exactly(mean0)
     ratio = exact1 * exact0**-1
     trace = mp.fsum(ratio[i, i] for i in range(d))
@@ -563,24 +565,46 @@ def kl_beta(a0, b0, a1, b1):
     return log_beta(a1, b1) - log_beta(a0, b0) + linear
 
 
+def close_student(distance, dof=3):
+    mean0, sd0 = 0.7, 1.3
+    step, growth = distance * direction(2)
+    mean1, sd1 = mean0 + sd0 * step, sd0 * math.exp(growth / 2)
+    t = partial(stats.t.logpdf, df=dof)
+
+    def definition(x):
+        first, second = t(x, loc=mean0, scale=sd0), t(x, loc=mean1, scale=sd1)
+        return math.exp(first) * (first - second)
+
+    # With x = μ₀ + σ₀ √ν tan φ the density of φ is proportional to cos(φ)^(ν − 1).
+    gap, root = mp.mpf(mean0) - mp.mpf(mean1), mp.sqrt(dof)
+    constant = mp.gamma((dof + 1) / mp.mpf(2)) / mp.gamma(dof / mp.mpf(2)) / mp.sqrt(mp.pi)
+
+    def integrand(phi):
+        z = (gap + sd0 * root * mp.tan(phi)) / (sd1 * root)
+        ratio = mp.log(mp.mpf(sd1) / sd0) + (dof + 1) * (mp.log1p(z**2) - mp.log1p(mp.tan(phi) ** 2)) / 2
+        return mp.cos(phi) ** (dof - 1) * ratio
+
+    ends = sorted({-mp.pi / 2, mp.atan(-gap / (sd0 * root)), mp.mpf(0), mp.pi / 2})
+    exact = constant * mp.quad(integrand, ends, maxdegree=8)
+    return {
+        "natgrad": (lambda: ng.StudentT(dof).kl([mean0, sd0], [mean1, sd1]), exact),
+        "scipy": (lambda: integrate.quad(definition, -math.inf, math.inf)[0], exact),
+    }
+
+
 COIN, DIE = np.array([0.625, 0.375]), np.array([0.5, 0.25, 0.125, 0.125])
 CLOSE = {
-    "Bernoulli": lambda distance: close_probabilities(
-        ng.Bernoulli(), COIN, outcomes(COIN, distance), distributions.Bernoulli
-    ),
-    "Categorical": lambda distance: close_probabilities(
-        ng.Categorical(4), DIE, outcomes(DIE, distance), distributions.Categorical
-    ),
+    "Bernoulli": lambda distance: close_probabilities(COIN, outcomes(COIN, distance)),
+    "Categorical": lambda distance: close_probabilities(DIE, outcomes(DIE, distance)),
     "Gaussian": close_gaussian,
     "MultivariateGaussian": close_multivariate,
-    "Poisson": lambda distance: close_positive(
-        ng.Poisson(), np.array([3.5]), distributions.Poisson, kl_poisson, distance
-    ),
+    "Poisson": lambda distance: close_positive(ng.Poisson(), [3.5], distributions.Poisson, kl_poisson, distance),
     "Exponential": lambda distance: close_positive(
-        ng.Exponential(), np.array([0.8]), distributions.Exponential, kl_exponential, distance
+        ng.Exponential(), [0.8], distributions.Exponential, kl_exponential, distance
     ),
-    "Gamma": lambda distance: close_positive(ng.Gamma(), np.array([2.5, 1.5]), distributions.Gamma, kl_gamma, distance),
-    "Beta": lambda distance: close_positive(ng.Beta(), np.array([2.5, 0.7]), distributions.Beta, kl_beta, distance),
+    "Gamma": lambda distance: close_positive(ng.Gamma(), [2.5, 1.5], distributions.Gamma, kl_gamma, distance),
+    "Beta": lambda distance: close_positive(ng.Beta(), [2.5, 0.7], distributions.Beta, kl_beta, distance),
+    "StudentT": close_student,
 }
 
 
@@ -670,37 +694,47 @@ def hard_low_rank(damping, d=40, n=20):
     return digits(f"low rank, damping {damping:.0e}", contenders, exact)
 
 
-# Fisher information by quadrature: the family, where, its exact matrix, and density and scores for scipy
+# Fisher information by quadrature: the family, where, its exact matrix, and density and scores for scipy, which are
+# made of the functions of `f`: numpy's, or those of `math`, which are faster on single numbers.
 
 
-def quadrature_gaussian(mu=0.3, tau=1.7):
-    density = lambda x: math.sqrt(tau / (2 * math.pi)) * math.exp(-0.5 * tau * (x - mu) ** 2)
+def quadrature_gaussian(f, mu=0.3, tau=1.7):
+    density = lambda x: f.sqrt(tau / (2 * f.pi)) * f.exp(-0.5 * tau * (x - mu) ** 2)
     scores = [lambda x: tau * (x - mu), lambda x: 0.5 / tau - 0.5 * (x - mu) ** 2]
     exact = [tau, 0, 0, 1 / (2 * mp.mpf(tau) ** 2)]
     return ng.Gaussian(), [mu, tau], exact, density, scores, (-math.inf, math.inf)
 
 
-def quadrature_exponential(rate=0.8):
-    density = lambda x: rate * math.exp(-rate * x)
+def quadrature_exponential(f, rate=0.8):
+    density = lambda x: rate * f.exp(-rate * x)
     return ng.Exponential(), [rate], [1 / mp.mpf(rate) ** 2], density, [lambda x: 1 / rate - x], (0, math.inf)
 
 
-def quadrature_gamma(shape=2.5, rate=1.5):
+def quadrature_gamma(f, shape=2.5, rate=1.5):
     constant, digamma = math.lgamma(shape), float(special.digamma(shape))
-    density = lambda x: rate * math.exp((shape - 1) * math.log(rate * x) - rate * x - constant)
-    scores = [lambda x: math.log(rate * x) - digamma, lambda x: shape / rate - x]
+    density = lambda x: rate * f.exp((shape - 1) * f.log(rate * x) - rate * x - constant)
+    scores = [lambda x: f.log(rate * x) - digamma, lambda x: shape / rate - x]
     exact = [mp.psi(1, shape), -1 / mp.mpf(rate), -1 / mp.mpf(rate), mp.mpf(shape) / mp.mpf(rate) ** 2]
     return ng.Gamma(), [shape, rate], exact, density, scores, (0, math.inf)
 
 
-def quadrature_beta(a=2.5, b=0.7):
+def quadrature_beta(f, a=2.5, b=0.7):
     constant = math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
     mean_a, mean_b = (float(special.digamma(c) - special.digamma(a + b)) for c in (a, b))
-    density = lambda x: math.exp((a - 1) * math.log(x) + (b - 1) * math.log1p(-x) - constant)
-    scores = [lambda x: math.log(x) - mean_a, lambda x: math.log1p(-x) - mean_b]
+    density = lambda x: f.exp((a - 1) * f.log(x) + (b - 1) * f.log1p(-x) - constant)
+    scores = [lambda x: f.log(x) - mean_a, lambda x: f.log1p(-x) - mean_b]
     both = mp.psi(1, mp.mpf(a) + b)
     exact = [mp.psi(1, a) - both, -both, -both, mp.psi(1, b) - both]
     return ng.Beta(), [a, b], exact, density, scores, (0, 1)
+
+
+def quadrature_student(f, mu=0.3, sigma=1.3, dof=3):
+    constant = math.exp(math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2)) / math.sqrt(dof * math.pi) / sigma
+    density = lambda x: constant * (1 + ((x - mu) / sigma) ** 2 / dof) ** (-(dof + 1) / 2)
+    pull = lambda x: (dof + 1) * (x - mu) / (dof * sigma**2 + (x - mu) ** 2)
+    scores = [pull, lambda x: (pull(x) * (x - mu) - 1) / sigma]
+    exact = [(dof + k) / ((dof + 3) * mp.mpf(sigma) ** 2) for k in (1, dof)]
+    return ng.StudentT(dof), [mu, sigma], [exact[0], 0, 0, exact[1]], density, scores, (-math.inf, math.inf)
 
 
 QUADRATURE = {
@@ -708,15 +742,12 @@ QUADRATURE = {
     "Exponential": quadrature_exponential,
     "Gamma": quadrature_gamma,
     "Beta": quadrature_beta,
+    "StudentT": quadrature_student,
 }
 # Sums, which scipy has no routine for.
 SUMS = {
     "Bernoulli": lambda: (ng.Bernoulli(), [0.3], [1 / (mp.mpf(0.3) * (1 - mp.mpf(0.3)))]),
-    "Categorical": lambda: (
-        ng.Categorical(3),
-        [0.5, 0.25],
-        [1 / mp.mpf(p) * (i == j) + 4 for i, p in enumerate((0.5, 0.25)) for j in (0, 1)],
-    ),
+    "Categorical": lambda: (ng.Categorical(3), [0.5, 0.25], [6, 4, 4, 8]),
     "Poisson": lambda: (ng.Poisson(), [3.5], [1 / mp.mpf(3.5)]),
 }
 
@@ -730,19 +761,39 @@ def fisher_error(found, exact):
     )
 
 
+def quad_matrix(entry, low, high, d):
+    found = np.empty((d, d))
+    for i in range(d):
+        for j in range(i + 1):
+            found[i, j] = found[j, i] = integrate.quad(entry, low, high, args=(i, j))[0]
+    return found
+
+
+def by_arrays(name):
+    """As people write it: the score is one function, of numpy's, and returns an array."""
+    _, theta, _, density, scores, ends = QUADRATURE[name](np)
+
+    def entry(x, i, j):
+        score = np.array([component(x) for component in scores])
+        return score[i] * score[j] * density(x)
+
+    return lambda: quad_matrix(entry, *ends, len(theta))
+
+
+def by_numbers(name):
+    """As it is fastest: two components of the score for each entry, and plain numbers."""
+    _, theta, _, density, scores, ends = QUADRATURE[name](math)
+    entry = lambda x, i, j: scores[i](x) * scores[j](x) * density(x)
+    return lambda: quad_matrix(entry, *ends, len(theta))
+
+
 def quadrature(name):
-    """E[SSᵀ] by natgrad's rule and by scipy's, which gets scores written with `math` alone."""
-    family, theta, exact, density, scores, (low, high) = QUADRATURE[name]()
-    pairs = [(i, j) for i in range(len(theta)) for j in range(i + 1)]
-
-    def quad():
-        found = np.empty((len(theta), len(theta)))
-        for i, j in pairs:
-            integrand = lambda x, first=scores[i], second=scores[j]: first(x) * second(x) * density(x)
-            found[i, j] = found[j, i] = integrate.quad(integrand, low, high)[0]
-        return found
-
-    contenders = {"natgrad": lambda: ng.fisher_information(family, theta), "scipy quad": quad}
+    family, theta, exact, *_ = QUADRATURE[name](math)
+    contenders = {
+        "natgrad": lambda: ng.fisher_information(family, theta),
+        "scipy quad by hand": by_numbers(name),
+        "scipy quad": by_arrays(name),
+    }
     error = {who: fisher_error(run(), exact) for who, run in contenders.items()}
     return speed(name, contenders, moved=0, tolerance=1e-6) | {"floor": None, "error": error}
 
