@@ -197,7 +197,7 @@ def refined(matrix, g):
 
 
 def streamed(family, theta, x):
-    return ng.stream_fisher(family, theta, x)
+    return ng.fisher_from_data(family, theta, x)
 
 
 def multivariate(mean, precision):
