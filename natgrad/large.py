@@ -46,8 +46,8 @@ class LowRank(Metric):
         scores = arrays.table(scores, "scores")
         self._scores, self._damping = scores.view(), arrays.positive_number(damping, "damping")
         self._scores.flags.writeable = False
-        (n, self.dim), self.dtype = scores.shape, scores.dtype
-        self._shift = n * self._damping
+        (count, self.dim), self.dtype = scores.shape, scores.dtype
+        self._shift = count * self._damping
         with np.errstate(over="ignore", invalid="ignore"):
             kernel = scores @ scores.T if scores.dtype == np.float64 else sum(b @ b.T for _, b in self._blocks())
             diagonal = np.einsum("ii->i", kernel)
@@ -228,6 +228,8 @@ class MatrixFree(Metric):
     ):
         self._matvec, self.dim = arrays.function(matvec, "matvec"), arrays.count(dim, "dim")
         self._tolerance = arrays.positive_number(tolerance, "tolerance")
+        if not self._tolerance < 1:
+            raise ValueError(f"`tolerance` must be below one, but it is {self._tolerance:.6g}.")
         self._iterations = arrays.count(iterations, "iterations")
         # Any vectors would do that nobody chooses; naming numpy.random at the top would import it.
         u, v = np.random.default_rng(0).standard_normal((2, self.dim))
@@ -237,7 +239,7 @@ class MatrixFree(Metric):
             self._curvature(u, image)
             image = self._product(v)
             self._curvature(v, image)
-        if not abs(forth - u @ image) <= arrays.SYMMETRY_ROUNDINGS * EPS * size:
+        if not abs(forth - u @ image) <= arrays.SYMMETRY_ROUNDINGS * np.finfo(image.dtype).eps * size:
             raise ValueError(
                 f"`matvec` must be symmetric, but for random u and v it gives "
                 f"vᵀGu = {forth:.6g} and uᵀGv = {u @ image:.6g}."
@@ -248,7 +250,7 @@ class MatrixFree(Metric):
         product = arrays.point(self._matvec(v.copy()), "matvec")
         if product.shape != v.shape:
             raise ValueError(f"`matvec` must keep the shape {v.shape}, but it returns the shape {product.shape}.")
-        return product.astype(np.float64)
+        return product
 
     def _curvature(self, v: np.ndarray, product: np.ndarray) -> float:
         curvature = v @ product
@@ -263,7 +265,7 @@ class MatrixFree(Metric):
         return [np.reshape(part, (*v.shape[:-1], *np.shape(part[0]))) for part in found]
 
     def _apply(self, v):
-        return self._each(lambda v: (self._product(v),), v, "v")[0]
+        return self._each(lambda v: (self._product(v).astype(np.float64),), v, "v")[0]
 
     def _solve(self, g):
         return self._each(self._conjugate_gradients, g, "g")[0]

@@ -238,6 +238,15 @@ def test_one_vector_at_a_time_that_nobody_else_holds():
     assert_close(metric.apply(g), g @ matrix, EXACT)
 
 
+def test_a_product_in_float32_is_as_good_as_that():
+    matrix, g = with_spectrum(np.logspace(0, 1, 20)).astype(np.float32), np.arange(20.0)
+    metric = ng.MatrixFree(lambda v: matrix @ v.astype(np.float32), 20, 1e-5)
+    assert_close(metric.solve(g), np.linalg.solve(matrix.astype(float), g), 1e-3)
+    with pytest.raises(ValueError, match=r"residual of 1e-10, but it is \S+e-0[78] after"):
+        ng.MatrixFree(lambda v: matrix @ v.astype(np.float32), 20, 1e-10).solve(g)
+    assert metric.apply(g).dtype == np.float64
+
+
 def test_mistakes_of_the_function_are_not_hidden():
     def broken(v):
         raise KeyError("its own mistake")
