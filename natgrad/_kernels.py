@@ -12,8 +12,8 @@ import numpy as np
 # From this size on one matrix is worth a call of LAPACK, up to this size many are worth a loop over their columns.
 LAPACK_SIZE = 48
 BATCH_SIZE = 32
-# Numbers in a block: half a megabyte of float64, so that a block and what is made of it stay in the cache.
-BLOCK = 2**16
+# Numbers in a block: a megabyte of float64, so that a block and what is made of it stay in the cache.
+BLOCK = 2**17
 
 # Below this, u − log1p(u) loses more to cancellation than the series below loses to truncation.
 SERIES_RADIUS = 0.05
@@ -25,39 +25,46 @@ def _scipy(module: str, name: str, dtype: np.dtype):
     return getattr({"blas": blas, "lapack": lapack}[module], {"f": "s", "d": "d"}[dtype.char] + name)
 
 
-def cholesky(matrix: np.ndarray) -> tuple[np.ndarray, bool]:
-    """The lower factors L of symmetric matrices L Lᵀ, shape (..., n, n), and whether these equal their transposes.
+def cholesky(matrix: np.ndarray) -> tuple[np.ndarray, bool, bool]:
+    """The lower factors L of matrices L Lᵀ, shape (..., n, n); whether these equal their transposes; whether L exists.
 
-    Where a matrix isn't positive definite, its factor contains NaN. That entries equal is judged bit by bit.
+    Equality is judged bit by bit; L exists if every pivot is greater than its rounding error. NaN is neither.
     """
-    n = matrix.shape[-1]
+    n, rounding = matrix.shape[-1], matrix.shape[-1] * np.finfo(matrix.dtype).eps
     if matrix.ndim == 2 or n > BATCH_SIZE:
-        try:
-            if matrix.ndim > 2 or n < LAPACK_SIZE:
-                return np.linalg.cholesky(matrix), bool((matrix == matrix.mT).all())
-        except np.linalg.LinAlgError:
-            return np.full_like(matrix, np.nan), bool((matrix == matrix.mT).all())
+        factor, symmetric = _large_cholesky(matrix)
+        pivots = np.diagonal(factor, axis1=-2, axis2=-1) ** 2
+        return factor, symmetric, bool((pivots > rounding * np.diagonal(matrix, axis1=-2, axis2=-1)).all())
+    # Pages of zeros that are never written to cost nothing.
+    factor, symmetric, definite = np.zeros((n, n, *matrix.shape[:-2]), matrix.dtype), True, True
+    rows = np.moveaxis(matrix, (-2, -1), (0, 1))
+    for part in _parts(factor.shape[2:], n * n):
+        f = rows[part].copy()
+        for j in range(n):
+            symmetric = symmetric and bool((f[j, j + 1 :] == f[j + 1 :, j]).all())
+            column, smallest = f[j:, j], rounding * f[j, j]
+            if j:
+                column -= np.einsum("p...,ip...->i...", f[j, :j], f[j:, :j])
+            definite = definite and bool((column[0] > smallest).all())
+            np.sqrt(column[0], out=column[0])
+            column[1:] /= column[0]
+            factor[(slice(j, None), j, *part)] = column
+    return np.moveaxis(factor, (0, 1), (-2, -1)), symmetric, definite
+
+
+def _large_cholesky(matrix: np.ndarray) -> tuple[np.ndarray, bool]:
+    if matrix.ndim == 2 and len(matrix) >= LAPACK_SIZE:
         step = 256  # a block and its mirror image stay in the cache
-        starts = range(0, n, step)
+        starts = range(0, len(matrix), step)
         symmetric = all((matrix[i : i + step, : i + step] == matrix[: i + step, i : i + step].T).all() for i in starts)
         # The transpose is the same matrix in the order of LAPACK.
         factor, failed = _scipy("lapack", "potrf", matrix.dtype)(matrix.T, lower=1)
         return np.full_like(matrix, np.nan) if failed else factor, symmetric
-    factor, symmetric = np.empty((n, n, *matrix.shape[:-2]), matrix.dtype), True
-    rows = np.moveaxis(matrix, (-2, -1), (0, 1))
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        for part in _parts(factor.shape[2:], n * n):
-            f = rows[part].copy()
-            symmetric = symmetric and bool((f == f.swapaxes(0, 1)).all())
-            for j in range(n):
-                column = f[j:, j]
-                if j:
-                    column -= np.einsum("p...,ip...->i...", f[j, :j], f[j:, :j])
-                np.sqrt(column[0], out=column[0])
-                column[1:] /= column[0]
-                f[:j, j] = 0
-            factor[part] = f
-    return np.moveaxis(factor, (0, 1), (-2, -1)), symmetric
+    symmetric = bool((matrix == matrix.mT).all())
+    try:
+        return np.linalg.cholesky(matrix), symmetric
+    except np.linalg.LinAlgError:
+        return np.full_like(matrix, np.nan), symmetric
 
 
 def solve_lower(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:

@@ -75,9 +75,9 @@ def table(value, name: str) -> np.ndarray:
     return array
 
 
-def square(value, name: str) -> np.ndarray:
-    """Return `value` as an array of square matrices, shape (..., n, n)."""
-    array = real(value, name)
+def square(value, name: str, *, finite: bool = True) -> np.ndarray:
+    """Return `value` as an array of square matrices, shape (..., n, n); whether finite may be left to be seen later."""
+    array = real(value, name) if finite else numbers(value, name)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
         raise ValueError(f"`{name}` must be square in its last two axes, but its shape is {array.shape}.")
     return array
@@ -101,16 +101,19 @@ def positive_number(value, name: str) -> float:
 
 def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a symmetric positive definite `value`, shape (..., n, n), and its lower Cholesky factor."""
-    matrix = square(value, name)
-    n, eps = matrix.shape[-1], np.finfo(matrix.dtype).eps
-    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-    factor, symmetric = _kernels.cholesky(matrix)
+    matrix = square(value, name, finite=False)
+    with np.errstate(all="ignore"):
+        factor, symmetric, definite = _kernels.cholesky(matrix)
+    if symmetric and definite:
+        return matrix, factor
+    real(matrix, name)
     if not symmetric:
         # Measured against the diagonal, so that a change of units changes no decision.
-        scale = np.sqrt(np.abs(diagonal))
+        scale = np.sqrt(np.abs(np.diagonal(matrix, axis1=-2, axis2=-1)))
         with np.errstate(over="ignore"):
             mismatch = np.abs(matrix - matrix.mT)
-        excess = mismatch - SYMMETRY_ROUNDINGS * eps * scale[..., :, None] * scale[..., None, :]
+        rounding = SYMMETRY_ROUNDINGS * np.finfo(matrix.dtype).eps
+        excess = mismatch - rounding * scale[..., :, None] * scale[..., None, :]
         worst = np.unravel_index(np.argmax(excess), excess.shape)
         if excess[worst] > 0:
             (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
@@ -118,8 +121,7 @@ def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray]:
                 f"`{name}` must be symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
                 f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
             )
-    pivots = np.diagonal(factor, axis1=-2, axis2=-1) ** 2
-    if not (pivots > n * eps * diagonal).all():
+    if not definite:
         smallest = np.linalg.eigvalsh(matrix).min()
         raise ValueError(f"`{name}` must be positive definite, but its smallest eigenvalue is {smallest:.6g}.")
     return matrix, factor

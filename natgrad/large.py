@@ -57,7 +57,7 @@ class LowRank(Metric):
             largest = max(np.abs(scores).max(), self._damping)
             raise ValueError(f"`scores` and `damping` must have squares in range, but their largest is {largest:.6g}.")
         self._size = math.sqrt(diagonal.sum())
-        self._factor, _ = _kernels.cholesky(kernel)
+        self._factor, *_ = _kernels.cholesky(kernel)
         if np.isnan(self._factor[-1, -1]):
             self._refuse()
 

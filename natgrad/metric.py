@@ -172,8 +172,13 @@ class Dense(Metric):
         return metric
 
     def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
-        self._tensor, self._factor = arrays.frozen(tensor), factor
-        self.dim, self.batch, self.dtype = tensor.shape[-1], tensor.shape[:-2], tensor.dtype
+        self.dim, self.batch, self.dtype, self._factor = tensor.shape[-1], tensor.shape[:-2], tensor.dtype, factor
+        if not self.batch:  # to copy many would take longer than to factorise them
+            self._tensor = arrays.frozen(tensor)
+
+    @cached_property
+    def _tensor(self) -> np.ndarray:
+        return self._factor @ self._factor.mT
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:
