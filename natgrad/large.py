@@ -99,12 +99,15 @@ class LowRank(Metric):
         return self._like(v, squared)
 
     def _solve(self, g):
-        return self._like(g, len(self._scores) * self._careful(g, np.zeros(len(self._scores))))
+        return self._like(g, self._natural(g))
 
     def _squared_dual_norm(self, g):
+        return self._like(g, self._squared_norm(self._natural(g)))
+
+    def _natural(self, g):
         z = self._careful(g, np.zeros(len(self._scores)))
         z *= len(self._scores)
-        return self._like(g, self._squared_norm(z))
+        return z
 
     def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
         """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, as Sᵀ(SSᵀ + NλI)⁻¹ r.
@@ -127,7 +130,8 @@ class LowRank(Metric):
         """
         rewards = arrays.vector(rewards, "rewards", len(self._scores))
         with np.errstate(all="ignore"):
-            return arrays.in_range(self._like(rewards, self._careful(np.zeros(self.dim), rewards)), "rewards")
+            found = self._careful(np.broadcast_to(0.0, self.dim), rewards)  # zeros that take no memory
+            return arrays.in_range(self._like(rewards, found), "rewards")
 
     def _careful(self, g, r):
         """z = (SᵀS + NλI)⁻¹ (g + Sᵀr), right to ACCURACY in length."""
