@@ -6,13 +6,18 @@ BIN := .venv/bin
 CHAPTERS := $(wildcard chapters/*.ipynb)
 # The folder itself is listed because its time changes when a page is removed.
 SOURCES := _config.yml _toc.yml chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
+SOURCES += $(filter-out page/check_% page/node_modules,$(wildcard page/*))
+# The virtual environment has Node.js too.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DELETE_ON_ERROR:
-.PHONY: help book test mutants record lock clean
+.PHONY: help book serve test check-page chromium mutants record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
+	@echo "make serve    build it and open it on this computer, with cells that run"
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
+	@echo "make check-page  check the pages in a browser"
 	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
 	@echo "make lock     write requirements.txt from pyproject.toml"
@@ -24,9 +29,21 @@ book: _build/html/index.html
 
 # The old pages go first, so that no page outlives its source.
 # After a failed build .DELETE_ON_ERROR removes index.html, so that it is not taken for one that is up to date.
-_build/html/index.html: .venv/installed $(SOURCES)
+_build/html/index.html: .venv/installed page/node_modules/installed $(SOURCES)
 	rm -rf _build
 	$(BIN)/jupyter-book build . -W -n --keep-going --all
+
+serve: book
+	node page/serve.mjs
+
+# Each check prints one line, and what is wrong.
+check-page: book page/node_modules/checks chromium
+	@failed=0; for check in page/check_*.mjs; do node $$check || failed=1; done; exit $$failed
+
+chromium:
+	@node -e 'import("./page/browser.mjs").then(m => process.exit(process.env.CHROME_PATH || m.chromiumPath() ? 0 : 1))' || \
+	    apt-get install --yes --no-install-recommends chromium || { \
+	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
 
 # The book comes before the long part, so that the last thing to be seen is the count of what passed.
 test: .venv/installed
@@ -55,6 +72,8 @@ lock:
 	$(BIN)/python -m pip install uv
 	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
 	    --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
+	$(BIN)/python -m pip install --no-deps --requirement requirements.txt
+	cd page && npm install --package-lock-only
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -64,5 +83,14 @@ lock:
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# What the pages are made with; the second line adds what they are checked with.
+page/node_modules/installed: .venv/installed page/package-lock.json
+	cd page && npm ci --omit=dev
+	@touch $@
+
+page/node_modules/checks: .venv/installed page/package-lock.json
+	cd page && npm ci
+	@touch page/node_modules/installed $@
+
 clean:
-	rm -rf .venv _build .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__
+	rm -rf .venv _build page/node_modules page/__pycache__ .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__
