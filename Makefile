@@ -5,10 +5,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 CHAPTERS := $(wildcard chapters/*.ipynb)
 # The folder itself is listed because its time changes when a page is removed.
-SOURCES := _config.yml _toc.yml chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
+SOURCES := _config.yml _toc.yml index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
 SOURCES += $(filter-out page/check_% page/node_modules,$(wildcard page/*))
-# The virtual environment has Node.js too.
-export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DELETE_ON_ERROR:
 .PHONY: help book serve test check-page chromium mutants record lock clean
@@ -34,14 +32,14 @@ _build/html/index.html: .venv/installed page/node_modules/installed $(SOURCES)
 	$(BIN)/jupyter-book build . -W -n --keep-going --all
 
 serve: book
-	node page/serve.mjs
+	$(BIN)/node page/serve.mjs
 
 # Each check prints one line, and what is wrong.
-check-page: book page/node_modules/checks chromium
-	@failed=0; for check in page/check_*.mjs; do node $$check || failed=1; done; exit $$failed
+check-page: book chromium
+	@failed=0; for check in page/check_*.mjs; do $(BIN)/node $$check || failed=1; done; exit $$failed
 
-chromium:
-	@node -e 'import("./page/browser.mjs").then(m => process.exit(process.env.CHROME_PATH || m.chromiumPath() ? 0 : 1))' || \
+chromium: page/node_modules/checks
+	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(process.env.CHROME_PATH || m.chromiumPath() ? 0 : 1))' || \
 	    apt-get install --yes --no-install-recommends chromium || { \
 	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
 
@@ -73,7 +71,7 @@ lock:
 	$(BIN)/uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
 	    --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
 	$(BIN)/python -m pip install --no-deps --requirement requirements.txt
-	cd page && npm install --package-lock-only
+	$(BIN)/npm --prefix page install --package-lock-only
 
 .venv/installed: requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -85,11 +83,11 @@ lock:
 
 # What the pages are made with; the second line adds what they are checked with.
 page/node_modules/installed: .venv/installed page/package-lock.json
-	cd page && npm ci --omit=dev
+	$(BIN)/npm --prefix page ci --omit=dev
 	@touch $@
 
 page/node_modules/checks: .venv/installed page/package-lock.json
-	cd page && npm ci
+	$(BIN)/npm --prefix page ci
 	@touch page/node_modules/installed $@
 
 clean:

