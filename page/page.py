@@ -6,9 +6,9 @@ import re
 import shutil
 import subprocess
 import sys
+from html.parser import HTMLParser
 from pathlib import Path
 
-from bs4 import BeautifulSoup
 from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
@@ -31,6 +31,17 @@ ASSETS = {
 SCRIPTS = {}
 STYLES = {}
 
+# What extensions put on every page although few need it -> the text that a page that needs it contains.
+SPARED = {
+    "clipboard.min.js": 'class="highlight',
+    "copybutton.js": 'class="highlight',
+    "copybutton.css": 'class="highlight',
+    "design-tabs.js": "sd-tab-set",
+    "sphinx-design.min.css": "sd-",
+    "togglebutton.js": "toggle-hidden",  # nothing here has it: what is folded is a <details>
+    "togglebutton.css": "toggle-hidden",
+}
+
 # Attributes through which a tag makes the browser load something.
 LOADING = {
     "link": ["href"],
@@ -51,22 +62,57 @@ LOADING = {
 }
 # A link that only says something about the page.
 SAYING = {"alternate", "author", "canonical", "index", "license", "next", "prev", "search"}
-FOREIGN = re.compile(r"(?:https?:|wss?:|ftp:)?//", re.IGNORECASE)
-FOREIGN_IN_CSS = re.compile(r"(?:url\(\s*|@import\s+)['\"]?(?:(?:https?:)?//)[^)'\"\s]*", re.IGNORECASE)
+FOREIGN = re.compile(r"(?:[a-z]+:)?//", re.IGNORECASE)
+FOREIGN_IN_CSS = re.compile(r"(?:url\(\s*|@import\s+)['\"]?(?:[a-z]+:)?//[^)'\"\s]*", re.IGNORECASE)
+
+# What is mended in the pages of the theme and of Sphinx: a pattern, and what takes its place.
+# The build fails on a pattern that is found nowhere, so that none outlives its reason.
+MENDED = {
+    # A copy of the icons that are there as a font, of half a megabyte.
+    r'\s*<!-- So that users can add custom icons -->\s*<script src="[^"]*/fontawesome\.js[^"]*"></script>': "",
+    # Scripts that the page does not wait for need no head start before its style sheets.
+    r'<link rel="preload" as="script"[^>]*>\s*': "",
+    # The page is shown before its scripts are run; their order stays.
+    r"<script ((?!defer)[^>]*)src=": r"<script \1defer src=",
+    # Said twice.
+    r'<meta name="viewport" content="width=device-width, initial-scale=1" */>': "",
+    r' role="main"': "",
+    # A paragraph is not allowed there, and the words that are seen are the button's name.
+    r'<summary aria-label="Toggle hidden content">\s*'
+    r'<p class="collapsed admonition-title">(.*?)</p>\s*<p class="expanded admonition-title">(.*?)</p>\s*</summary>': (
+        r'<summary><span class="collapsed admonition-title">\1</span>'
+        r'<span class="expanded admonition-title">\2</span></summary>'
+    ),
+    # The shortcut is no part of the button's name.
+    r'<span class="search-button__kbd-shortcut">': '<span class="search-button__kbd-shortcut" aria-hidden="true">',
+    # The button says what it does; its three icons only say it again.
+    r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r'\1 aria-hidden="true"',
+    # The title and the search above the contents belong to a landmark, too.
+    r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"',
+    # A role that has been withdrawn; the entries are items of a list.
+    r' role="doc-biblioentry"': ' role="listitem"',
+}
 
 
-def third_party_tags(page):
-    """The tags of a page that would load something from another host."""
-    found = []
-    for tag in BeautifulSoup(page, "html.parser").find_all(True):
-        if tag.name == "link" and SAYING.issuperset(tag.get("rel", ["stylesheet"])):
-            continue
-        values = [str(tag.get(name, "")) for name in LOADING.get(tag.name, [])]
-        sources = [source.strip() for value in values for source in value.split(",")]
-        css = [tag.get("style", ""), tag.get_text() if tag.name == "style" else ""]
-        if any(map(FOREIGN.match, sources)) or any(map(FOREIGN_IN_CSS.search, css)):
-            found.append(str(tag)[:200])
-    return found
+class Tags(HTMLParser):
+    """Collects the tags of a page that would load something from another host."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = {name: value or "" for name, value in attributes}
+        saying = tag == "link" and SAYING.issuperset(attributes.get("rel", "stylesheet").split())
+        sources = ",".join(attributes.get(name, "") for name in LOADING.get(tag, [])).split(",")
+        foreign = any(FOREIGN.match(source.strip()) for source in sources) and not saying
+        if foreign or FOREIGN_IN_CSS.search(attributes.get("style", "")):
+            self.found.append(self.get_starttag_text())
+
+    def handle_data(self, data):
+        if self.lasttag == "style":
+            self.found += FOREIGN_IN_CSS.findall(data)
 
 
 @functools.cache
@@ -123,6 +169,12 @@ def copy_assets(app):
             shutil.copy(source, target)
 
 
+def needed(file, body):
+    name = Path(str(file.filename)).name
+    inline = getattr(file, "attributes", {}).get("body") or ""
+    return SPARED.get(name, "") in body and not re.search("toggle|pagename", inline)
+
+
 def add_what_the_page_needs(app, pagename, templatename, context, doctree):
     body = context.get("body", "")
     for name, sign in SCRIPTS.items():
@@ -131,24 +183,33 @@ def add_what_the_page_needs(app, pagename, templatename, context, doctree):
     for name, sign in STYLES.items():
         if sign in body:
             app.add_css_file(name)
+    for files in ("script_files", "css_files"):
+        context[files] = [file for file in context[files] if needed(file, body)]
 
 
 def finish(app, error):
     if error or app.builder.name != "html":
         return
-    problems = []
+    problems, unused = [], set(MENDED)
     for path in sorted(Path(app.outdir).rglob("*.html")):
-        html = path.read_text(encoding="utf-8")
-        problems += [f"{path.name}: {tag}" for tag in third_party_tags(html)]
+        page = path.read_text(encoding="utf-8")
+        for pattern, mended in MENDED.items():
+            page, count = re.subn(pattern, mended, page, flags=re.DOTALL)
+            if count:
+                unused.discard(pattern)
+        path.write_text(page, encoding="utf-8")
+        problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
     for path in sorted(Path(app.outdir).rglob("*.css")):
         problems += [f"{path.name}: {match}" for match in FOREIGN_IN_CSS.findall(path.read_text(encoding="utf-8"))]
     if problems:
         raise ExtensionError("Something would be loaded from another host:\n" + "\n".join(problems))
+    if unused:
+        raise ExtensionError("Nothing is left to mend, so remove it from MENDED:\n" + "\n".join(unused))
 
 
 def setup(app):
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
     app.connect("builder-inited", copy_assets)
-    app.connect("html-page-context", add_what_the_page_needs)
+    app.connect("html-page-context", add_what_the_page_needs, priority=900)  # after what the extensions add
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
