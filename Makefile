@@ -6,7 +6,7 @@ BIN := .venv/bin
 CHAPTERS := $(wildcard chapters/*.ipynb)
 # The folder itself is listed because its time changes when a page is removed.
 SOURCES := _config.yml _toc.yml index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
-SOURCES += $(filter-out page/check_% page/node_modules,$(wildcard page/*))
+SOURCES += $(filter-out page/check_% page/node_modules page/python,$(wildcard page/*))
 
 .DELETE_ON_ERROR:
 .PHONY: help book serve test check-page chromium mutants record lock clean
@@ -27,7 +27,7 @@ book: _build/html/index.html
 
 # The old pages go first, so that no page outlives its source.
 # After a failed build .DELETE_ON_ERROR removes index.html, so that it is not taken for one that is up to date.
-_build/html/index.html: .venv/installed page/node_modules/installed $(SOURCES)
+_build/html/index.html: .venv/installed page/node_modules/installed page/python/lock.json $(SOURCES)
 	rm -rf _build
 	$(BIN)/jupyter-book build . -W -n --keep-going --all
 
@@ -90,5 +90,9 @@ page/node_modules/checks: .venv/installed page/package-lock.json
 	$(BIN)/npm --prefix page ci
 	@touch page/node_modules/installed $@
 
+# What runs the cells in the reader's browser. Downloads 106 MB, but only when Pyodide or what is done with it changes.
+page/python/lock.json: page/node_modules/installed page/assemble_python.py page/compile_python.mjs
+	$(BIN)/python page/assemble_python.py
+
 clean:
-	rm -rf .venv _build page/node_modules page/__pycache__ .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__
+	rm -rf .venv _build page/node_modules page/python page/__pycache__ .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__

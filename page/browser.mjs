@@ -47,7 +47,10 @@ export async function serve(folder = BOOK) {
       path = join(folder, "404.html");
       if (!existsSync(path)) return response.writeHead(404).end();
     }
-    const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream" };
+    // So that a browser that has the file asks only whether it is still the same.
+    const modified = statSync(path).mtime.toUTCString();
+    if (request.headers["if-modified-since"] === modified && status === 200) return response.writeHead(304).end();
+    const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "last-modified": modified };
     if (COMPRESSED.has(extname(path))) headers["content-encoding"] = "gzip";
     if (!cache.has(path)) cache.set(path, headers["content-encoding"] ? gzipSync(readFileSync(path)) : readFileSync(path));
     headers["content-length"] = cache.get(path).length;

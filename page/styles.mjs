@@ -5,7 +5,8 @@ import { globSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PurgeCSS } from "purgecss";
 
-const files = (pattern) => globSync(join(process.argv[2], pattern));
+const folder = process.argv[2];
+const files = (pattern) => globSync(join(folder, pattern), { exclude: [join(folder, "_static/python/pyodide-*/*")] });
 const purged = await new PurgeCSS().purge({
   content: [...files("**/*.html"), ...files("**/*.js"), ...files("**/*.mjs")],
   css: [...files("_static/styles/*.css"), ...files("_static/{mystnb*,sphinx-design*}.css")],
