@@ -30,8 +30,8 @@ ASSETS = {
 
 # Scripts and style sheets of single pages: path in _static -> the text that a page that needs it contains.
 # (What every page loads stands in _config.yml, as html_css_files and html_js_files.)
-SCRIPTS = {}
-STYLES = {}
+SCRIPTS = {"figures.js": "natgrad-figure"}
+STYLES = {"figures.css": "natgrad-figure"}
 
 # What extensions put on every page although few need it -> the text that a page that needs it contains.
 SPARED = {
