@@ -9,15 +9,18 @@ TORCH := "torch==2.13.0+cpu; sys_platform == 'linux' and platform_machine == 'x8
          "torch==2.13.0; sys_platform != 'linux' or platform_machine != 'x86_64'"
 CHAPTERS := $(wildcard chapters/*.ipynb)
 # The folder itself is listed because its time changes when a page is removed.
-SOURCES := _config.yml _toc.yml chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
+SOURCES := _config.yml _toc.yml index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
+SOURCES += $(filter-out page/check_% page/node_modules page/python,$(wildcard page/*))
 
 .DELETE_ON_ERROR:
-.PHONY: help book test bench mutants record lock clean
+.PHONY: help book serve test check-page chromium bench mutants record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
+	@echo "make serve    build it and open it on this computer, with cells that run"
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a quarter of an hour"
+	@echo "make check-page  check the pages in a browser"
 	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
 	@echo "make lock     write both requirements.txt from pyproject.toml"
@@ -29,9 +32,21 @@ book: _build/html/index.html
 
 # The old pages go first, so that no page outlives its source.
 # After a failed build .DELETE_ON_ERROR removes index.html, so that it is not taken for one that is up to date.
-_build/html/index.html: .venv/installed $(SOURCES)
+_build/html/index.html: .venv/installed page/node_modules/installed page/python/lock.json $(SOURCES)
 	rm -rf _build
 	$(BIN)/jupyter-book build . -W -n --keep-going --all
+
+serve: book
+	$(BIN)/node page/serve.mjs
+
+# Each check prints one line, and what is wrong.
+check-page: book chromium
+	@failed=0; for check in page/check_*.mjs; do $(BIN)/node $$check || failed=1; done; exit $$failed
+
+chromium: page/node_modules/checks
+	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(process.env.CHROME_PATH || m.chromiumPath() ? 0 : 1))' || \
+	    apt-get install --yes --no-install-recommends chromium || { \
+	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
 
 # The book comes before the long part, so that the last thing to be seen is the count of what passed.
 test: .venv/installed
@@ -66,6 +81,8 @@ lock:
 	    --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --extra bench --constraint requirements.txt --universal --python-version 3.11 \
 	    --no-annotate --no-header | grep -vxFf requirements.txt > benchmarks/requirements.txt
+	$(BIN)/python -m pip install --no-deps --requirement requirements.txt
+	$(BIN)/npm --prefix page install --package-lock-only
 
 .venv/peers: .venv/installed benchmarks/requirements.txt
 	$(BIN)/python -m pip install --no-deps --requirement benchmarks/requirements.txt $(TORCH)
@@ -79,5 +96,18 @@ lock:
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# What the pages are made with; the second line adds what they are checked with.
+page/node_modules/installed: .venv/installed page/package-lock.json
+	$(BIN)/npm --prefix page ci --omit=dev
+	@touch $@
+
+page/node_modules/checks: .venv/installed page/package-lock.json
+	$(BIN)/npm --prefix page ci
+	@touch page/node_modules/installed $@
+
+# What runs the cells in the reader's browser. Downloads 106 MB, but only when Pyodide or what is done with it changes.
+page/python/lock.json: page/node_modules/installed page/assemble_python.py page/compile_python.mjs
+	$(BIN)/python page/assemble_python.py
+
 clean:
-	rm -rf .venv _build .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__
+	rm -rf .venv _build page/node_modules page/python page/__pycache__ .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__

@@ -307,8 +307,8 @@ def draw_digits(data):
     """The error of each contender against the distance, one plot for each family."""
     rows = data["jobs"]["kl_digits"]
     colors, lines = figures.colors, -(-len(rows) // 2)
-    figure, axes = figures.panels(2, rows=lines, width=5.2, height=0.7 + 1.6 * lines)
-    for ax, row in zip(axes, rows, strict=False):
+    figure, axes = figures.panels(len(rows), rows=lines, width=5.2, height=0.7 + 1.6 * lines)
+    for ax, row in zip(axes, rows, strict=True):
         distance = np.array(row["distance"])
         ax.axhline(1e-13, color=colors["muted"], linewidth=1, linestyle=":")
         for name, errors in row["error"].items():
@@ -322,12 +322,10 @@ def draw_digits(data):
         ax.set(xscale="log", yscale="log", ylim=(5e-18, 5))
         ax.set(xticks=[1e-8, 1e-4, 1], yticks=[1e-16, 1e-8, 1])
         ax.tick_params(labelsize=9)
-    for ax in axes[len(rows) :]:
-        ax.remove()
     figure.supxlabel("distance of the parameters", fontsize=10)
     figure.supylabel("relative error of KL", fontsize=10)
     found = {}
-    for ax in axes[: len(rows)]:
+    for ax in axes:
         found |= dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
     figure.legend(
         found.values(),

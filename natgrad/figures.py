@@ -25,11 +25,19 @@ colors = {
 }
 
 
-class Drawing:
-    """A finished figure, as vector graphics."""
+# The type of an output that says what figure the page should draw, and from which numbers, so that it can be dragged.
+DRAGGABLE = "application/vnd.natgrad.figure+json"
 
-    def __init__(self, svg: str, panels: int):
-        self._svg, self._panels = svg, panels
+
+class Drawing:
+    """A finished figure, as vector graphics, with what the page needs if it can be dragged there."""
+
+    def __init__(self, svg: str, panels: int, draggable: dict | None = None):
+        self._svg, self._panels, self._draggable = svg, panels, draggable
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        bundle = {"image/svg+xml": self._svg, "text/plain": repr(self)}
+        return bundle | {DRAGGABLE: self._draggable} if self._draggable else bundle
 
     def _repr_svg_(self) -> str:
         return self._svg
@@ -38,19 +46,32 @@ class Drawing:
         return f"A drawing with {self._panels} panel{'s' if self._panels > 1 else ''}"
 
 
-def show(figure: Figure) -> Drawing:
-    """Finish a figure: the last expression of a cell that draws one."""
+def show(figure: Figure, tag: str = "", **start) -> Drawing:
+    """Finish a figure: the last expression of a cell that draws one.
+
+    With a `tag`, the page puts the custom element of that name around the picture. It begins with the numbers `start`,
+    the cell's own, and can be dragged (page/figures.js).
+    """
     buffer = io.StringIO()
     # The salt makes the names of clip paths, and the missing date everything else, independent of when this runs.
     with rc_context({"svg.hashsalt": "natgrad", "svg.fonttype": "path"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return Drawing(buffer.getvalue(), len(figure.axes))
+    numbers = {name: np.asarray(value).tolist() for name, value in start.items()}
+    numbers |= {"size": [round(72 * side, 1) for side in figure.get_size_inches().tolist()], "tag": tag}
+    return Drawing(buffer.getvalue(), len(figure.axes), dict(sorted(numbers.items())) if tag else None)
 
 
 def panels(count: int = 1, *, rows: int = 1, width: float = 5.6, height: float = 3.4) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` plots in each row, sizes in inches: narrow, so that a phone can show it whole."""
+    """A figure with `count` plots, sizes in inches: narrow, so that a phone can show it whole.
+
+    They stand side by side, or in `rows` of equal height; the last one takes what is left of its row.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
-    axes = list(figure.subplots(rows, count, squeeze=False).flat)
+    columns = -(-count // rows)
+    grid = figure.add_gridspec(rows, columns)
+    places = [divmod(k, columns) for k in range(count)]
+    axes = [figure.add_subplot(grid[row, column : column + 1]) for row, column in places[:-1]]
+    axes.append(figure.add_subplot(grid[places[-1][0], places[-1][1] :]))
     for ax in axes:
         ax.spines[["top", "right"]].set_visible(False)
         ax.spines[["left", "bottom"]].set_color(colors["muted"])

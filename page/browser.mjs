@@ -1,0 +1,114 @@
+// What the browser checks share: the built book on a free port of this computer, and a Chromium that reaches nothing else.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { dirname, extname, join, normalize, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { chromium } from "playwright-core";
+
+export const BOOK = join(dirname(fileURLToPath(import.meta.url)), "..", "_build", "html");
+
+const TYPES = {
+  ".css": "text/css",
+  ".html": "text/html; charset=utf-8",
+  ".ico": "image/x-icon",
+  ".js": "text/javascript",
+  ".json": "application/json",
+  ".mjs": "text/javascript",
+  ".png": "image/png",
+  ".svg": "image/svg+xml",
+  ".txt": "text/plain; charset=utf-8",
+  ".wasm": "application/wasm",
+  ".whl": "application/zip",
+  ".woff2": "font/woff2",
+  ".zip": "application/zip",
+};
+const COMPRESSED = new Set([".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm"]);
+
+// The pages of the book, as paths below its root; the theme's own snippets in _static are none.
+export function pages(folder = BOOK) {
+  return readdirSync(folder, { recursive: true })
+    .filter((path) => path.endsWith(".html") && !path.startsWith("_static"))
+    .map((path) => path.split(sep).join("/"))
+    .sort();
+}
+
+// Serves a folder as a plain static host would, gzip and 404.html included. Gives { url, close }.
+export async function serve(folder = BOOK) {
+  const cache = new Map();
+  const server = createServer((request, response) => {
+    let path = normalize(join(folder, decodeURIComponent(new URL(request.url, "http://localhost").pathname)));
+    if (existsSync(path) && statSync(path).isDirectory()) path = join(path, "index.html");
+    let status = 200;
+    if (relative(folder, path).startsWith("..") || !existsSync(path)) {
+      status = 404;
+      path = join(folder, "404.html");
+      if (!existsSync(path)) return response.writeHead(404).end();
+    }
+    // So that a browser that has the file asks only whether it is still the same.
+    const modified = statSync(path).mtime.toUTCString();
+    if (request.headers["if-modified-since"] === modified && status === 200) return response.writeHead(304).end();
+    const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "last-modified": modified };
+    if (COMPRESSED.has(extname(path))) headers["content-encoding"] = "gzip";
+    if (!cache.has(path)) cache.set(path, headers["content-encoding"] ? gzipSync(readFileSync(path)) : readFileSync(path));
+    headers["content-length"] = cache.get(path).length;
+    response.writeHead(status, headers).end(cache.get(path));
+  });
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    url: `http://127.0.0.1:${server.address().port}/`,
+    close: () => new Promise((closed) => (server.closeAllConnections(), server.close(closed))),
+  };
+}
+
+export function chromiumPath() {
+  const names = ["chromium", "chromium-browser", "google-chrome"];
+  const mac = ["/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
+  for (const name of names) {
+    try {
+      return execFileSync("which", [name], { encoding: "utf8", stdio: "pipe" }).trim();
+    } catch {
+      // not this one
+    }
+  }
+  return mac.find(existsSync);
+}
+
+// No name but this computer's address can be resolved.
+export const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+];
+
+export function launch() {
+  return chromium.launch({ executablePath: process.env.CHROME_PATH ?? chromiumPath(), args: FLAGS });
+}
+
+// Collects what goes wrong on a page from now on: requests to other hosts, failed requests, console errors, page errors.
+export function watch(page, url) {
+  const problems = [];
+  const own = (address) => address.startsWith(url) || /^(data|blob|about):/.test(address);
+  page.on("request", (request) => own(request.url()) || problems.push(`asks another host: ${request.url()}`));
+  page.on("websocket", (socket) => problems.push(`opens a socket: ${socket.url()}`));
+  page.on("response", (response) => response.status() >= 400 && problems.push(`${response.status()}: ${response.url()}`));
+  page.on("console", (message) => {
+    if (["error", "warning"].includes(message.type())) problems.push(`console: ${message.text()}`);
+  });
+  page.on("pageerror", (error) => problems.push(`error: ${error}`));
+  return problems;
+}
+
+// Prints what was found and sets the exit code.
+export function report(name, problems, summary) {
+  for (const problem of problems) console.error(`  ${problem}`);
+  console.log(`${problems.length ? "FAILED" : "passed"}  ${name}: ${problems.length ? `${problems.length} problems` : summary}`);
+  if (problems.length) process.exitCode = 1;
+}

@@ -1,0 +1,344 @@
+// Runs the cells of a page in the reader's browser: Run, Edit and Reset at each cell, Run all and Stop for the page.
+// Python is loaded on the first Run, the editor on the first Edit. A classic script, because modules don't load from
+// file://, where this one can at least say what is missing.
+// Each output is also an event, "cell-output", in the form of the notebook; "cell-end" tells how the run ended.
+
+(() => {
+  "use strict";
+
+  const { src, dataset } = document.currentScript;
+  const fileUrl = (path) => new URL(`${path}?v=${dataset.version}`, src).href;
+
+  function element(name, attributes = {}, ...content) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...content);
+    return made;
+  }
+
+  function button(label, description, press) {
+    const made = element("button", { type: "button", "aria-label": description }, label);
+    made.addEventListener("click", press);
+    return made;
+  }
+
+  /** The worker in which Python runs, from the first run until it is stopped. */
+  class Python {
+    #worker;
+    #runs = new Map();
+    #count = 0;
+
+    constructor(onLoading) {
+      this.onLoading = onLoading;
+    }
+
+    /** Runs the code. Gives "ran", "failed" after an error, or why it was stopped. */
+    run(code, name, { onStart, onOutput }) {
+      this.#worker ??= this.#start();
+      return new Promise((end) => {
+        const id = ++this.#count;
+        this.#runs.set(id, { onStart, onOutput, end });
+        this.#worker.postMessage({ id, name, code });
+      });
+    }
+
+    #start() {
+      const worker = new Worker(fileUrl("python/worker.mjs"), { type: "module" });
+      worker.onmessage = ({ data }) => this.#receive(data);
+      worker.onerror = () => this.stop("Python could not be loaded.");
+      return worker;
+    }
+
+    #receive({ loading, id, started, output, ok, failure }) {
+      const run = this.#runs.get(id);
+      if (loading) this.onLoading(loading);
+      else if (started) run.onStart();
+      else if (output) run.onOutput(output);
+      else if (failure) this.stop(failure);
+      else {
+        this.#runs.delete(id);
+        run.end(ok ? "ran" : "failed");
+      }
+    }
+
+    stop(why) {
+      this.#worker?.terminate();
+      this.#worker = undefined;
+      for (const run of this.#runs.values()) run.end(why);
+      this.#runs.clear();
+    }
+  }
+
+  let katex;
+  function loadKatex() {
+    return (katex ??= new Promise((resolve, reject) => {
+      const script = element("script", { src: new URL("katex/katex.min.js", src).href });
+      script.onload = () => resolve(window.katex);
+      script.onerror = reject;
+      document.head.append(script);
+    }));
+  }
+
+  // The classes are those that the built page has.
+  function textOutput(kind, text) {
+    const block = element("div", { class: "highlight" }, element("pre", {}, text));
+    return element("div", { class: `output ${kind} highlight-myst-ansi notranslate` }, block);
+  }
+
+  function latexOutput(latex) {
+    const shown = element("div", { class: "output text_latex math notranslate nohighlight" });
+    const formula = latex.trim().replace(/^(\$\$?)([^$]*)\1$/, "$2");
+    loadKatex()
+      .then(({ render }) => render(formula, shown, { displayMode: true, strict: "ignore" }))
+      .catch(() => shown.replaceWith(textOutput("text_plain", latex)));
+    return shown;
+  }
+
+  function htmlOutput(html) {
+    const shown = element("div", { class: "output text_html" });
+    shown.innerHTML = html;
+    return shown;
+  }
+
+  const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+
+  function picture(type, content, alt) {
+    const shown = element("img", { src: URL.createObjectURL(new Blob([content], { type })), alt });
+    shown.addEventListener("load", () => URL.revokeObjectURL(shown.src), { once: true });
+    return shown;
+  }
+
+  // A figure that can be dragged is an element around its picture; a script of its own brings it to life.
+  const DRAGGABLE = "application/vnd.natgrad.figure+json";
+  function draggable(figure, still) {
+    const attributes = { class: "natgrad-figure", "data-figure": JSON.stringify(figure), style: `width: ${figure.size[0]}pt` };
+    return element(figure.tag, attributes, still);
+  }
+
+  class Cell {
+    hasRun = false; // with the present code, in the present Python
+
+    constructor(node, number, page) {
+      Object.assign(this, { node, number, page });
+      this.listing = node.querySelector(".cell_input > div");
+      this.storedCode = this.code = this.listing.querySelector("pre").textContent.trimEnd();
+      this.output = node.querySelector(".cell_output") ?? element("div", { class: "cell_output docutils container" });
+      node.append(this.output);
+      this.storedOutput = [...this.output.childNodes];
+      this.storedFigure = this.output.querySelector("figure");
+      this.storedText = this.storedFigure?.querySelector("img").alt;
+      this.runButton = button("Run", `Run cell ${number}`, () => page.run(this));
+      this.editButton = button("Edit", `Edit cell ${number}`, () => this.edit());
+      this.resetButton = button("Reset", `Reset cell ${number}`, () => this.reset());
+      this.resetButton.disabled = true;
+      this.state = element("span", { class: "cell-state" });
+      const controls = node.querySelector(".cell-controls");
+      controls.append(this.runButton, this.editButton, this.resetButton, this.state);
+    }
+
+    say(text, state = "") {
+      this.state.textContent = text;
+      this.node.dataset.state = state;
+    }
+
+    async edit() {
+      try {
+        const { openEditor } = await import(fileUrl("python/editor.mjs"));
+        this.editor ??= this.open(openEditor);
+        this.editor.focus();
+      } catch (error) {
+        this.say(`the editor could not be loaded: ${error.message}`);
+      }
+    }
+
+    open(openEditor) {
+      const folded = this.listing.closest("details");
+      if (folded) folded.open = true;
+      const place = element("div", { class: "cell-editor highlight" });
+      this.listing.after(place);
+      this.listing.hidden = true;
+      this.resetButton.disabled = false;
+      return openEditor(place, this.code, {
+        label: `Python code of cell ${this.number}. Tab indents, Shift-Enter runs, Escape leaves the editor.`,
+        run: () => this.page.run(this),
+        leave: () => this.runButton.focus(),
+        changed: (code) => this.change(code),
+      });
+    }
+
+    change(code) {
+      this.code = code;
+      this.hasRun = false;
+      this.say("changed");
+    }
+
+    reset() {
+      this.editor?.close();
+      this.editor = undefined;
+      this.listing.hidden = false;
+      this.hasRun &&= this.code === this.storedCode;
+      this.code = this.storedCode;
+      this.output.replaceChildren(...this.storedOutput);
+      this.resetButton.disabled = true;
+      this.runButton.focus();
+      this.say("");
+    }
+
+    async run(python) {
+      const code = this.code;
+      let began;
+      this.shown = undefined; // the old output stays until there is a new one
+      this.say("waiting", "running");
+      const end = await python.run(code, `<cell ${this.number}>`, {
+        onStart: () => {
+          began = performance.now();
+          this.say("running …", "running");
+        },
+        onOutput: (output) => this.show(output),
+      });
+      if (end === "ran" && !this.shown) this.output.replaceChildren();
+      const seconds = (performance.now() - began) / 1000;
+      this.hasRun = end === "ran" && this.code === code;
+      this.resetButton.disabled = false;
+      const texts = { ran: `ran in ${seconds.toFixed(seconds < 1 ? 2 : 1)} s`, failed: "error" };
+      this.say(texts[end] ?? "stopped", end in texts ? end : "stopped");
+      this.node.dispatchEvent(new CustomEvent("cell-end", { detail: end, bubbles: true }));
+      return end;
+    }
+
+    show(output) {
+      if (!this.shown) this.output.replaceChildren();
+      const before = this.shown;
+      this.shown = output;
+      if (output.output_type === "stream" && before?.output_type === "stream" && before.name === output.name) {
+        this.output.lastElementChild.querySelector("pre").append(output.text);
+      } else {
+        this.output.append(this.render(output));
+      }
+      this.node.dispatchEvent(new CustomEvent("cell-output", { detail: output, bubbles: true }));
+    }
+
+    // Of several formats the built page shows the first of these too.
+    render({ output_type, name, text, traceback, data }) {
+      if (output_type === "stream") return textOutput(name === "stderr" ? "stderr" : "stream", text);
+      if (output_type === "error") return textOutput("traceback", traceback.join(""));
+      if ("text/html" in data) return htmlOutput(data["text/html"]);
+      for (const type of ["image/svg+xml", "image/png", "image/jpeg"]) {
+        if (type in data) return this.renderPicture(type, data);
+      }
+      if ("text/latex" in data) return latexOutput(data["text/latex"]);
+      return textOutput("text_plain", data["text/plain"]);
+    }
+
+    renderPicture(type, data) {
+      const ofChangedCode = `A figure, drawn by the changed code of cell ${this.number}`;
+      const alt = this.code === this.storedCode && this.storedText ? this.storedText : ofChangedCode;
+      const still = picture(type, type === "image/svg+xml" ? data[type] : bytes(data[type]), alt);
+      const shown = DRAGGABLE in data ? draggable(data[DRAGGABLE], still) : still;
+      if (!this.storedFigure || this.output.querySelector("figure")) return shown;
+      const figure = this.storedFigure.cloneNode(true); // with its caption and its anchor
+      figure.querySelector(".natgrad-figure, img").replaceWith(shown);
+      return figure;
+    }
+  }
+
+  /** All cells of the page, the one Python that they share, and what is said about it. */
+  class Page {
+    #queue = Promise.resolve();
+    #session = 0; // grows when Python is stopped
+
+    constructor(controls, nodes) {
+      this.controls = controls;
+      this.cells = nodes.map((node, i) => new Cell(node, i + 1, this));
+      this.python = new Python((loading) => this.showLoading(loading));
+      this.allButton = button("Run all", "Run all cells", () => this.runAgain(this.cells));
+      this.aboveButton = button("Run all above", "Run all above the bottom of the window", () => this.runAbove());
+      this.stopButton = button("Stop", "Stop Python", () => this.stop());
+      this.aboveButton.hidden = this.stopButton.hidden = true;
+      this.progress = element("progress", { "aria-label": "Loaded" });
+      this.progress.hidden = true;
+      this.state = element("span", { class: "python-state" });
+      this.announcement = element("span", { class: "python-announcement", role: "status" });
+      controls.append(this.allButton, this.aboveButton, this.stopButton, this.progress, this.state, this.announcement);
+      this.say(`The cells run here, in your browser. The first one loads Python, ${dataset.megabytes} MB.`);
+    }
+
+    say(text) {
+      this.state.textContent = text;
+    }
+
+    /** Also tells those who can't see it. */
+    announce(text) {
+      this.say(text);
+      this.announcement.textContent = text;
+    }
+
+    showLoading({ names, received, expected }) {
+      const megabytes = (count) => (count / 1e6).toFixed(count < 1e7 ? 1 : 0);
+      const what = `Loading ${names.join(", ")}`;
+      if (this.loading !== what) this.announcement.textContent = `${what}, ${megabytes(expected)} MB`;
+      this.loading = what;
+      this.progress.hidden = false;
+      this.progress.max = expected;
+      this.progress.value = received;
+      this.say(received < expected ? `${what}: ${megabytes(received)} of ${megabytes(expected)} MB` : "Starting Python …");
+    }
+
+    /** Runs a cell, and before it those above that haven't run yet. */
+    run(cell) {
+      this.#enqueue(() => this.cells.filter((other) => other === cell || (other.number < cell.number && !other.hasRun)));
+    }
+
+    runAgain(cells) {
+      this.#enqueue(() => cells);
+    }
+
+    runAbove() {
+      this.runAgain(this.cells.filter((cell) => cell.node.getBoundingClientRect().top < window.innerHeight));
+    }
+
+    #enqueue(choose) {
+      const session = this.#session; // what was asked of a Python that has been stopped is not run
+      this.controls.classList.add("active");
+      this.allButton.hidden = true;
+      this.aboveButton.hidden = this.stopButton.hidden = this.stopButton.disabled = false;
+      this.#queue = this.#queue.then(() => session === this.#session && this.#runCells(choose()));
+    }
+
+    async #runCells(cells) {
+      for (const cell of cells) cell.say("waiting", "running");
+      for (const [i, cell] of cells.entries()) {
+        if (this.loading) this.say(`Running cell ${cell.number}`);
+        const end = await cell.run(this.python);
+        this.progress.hidden = true;
+        if (end !== "ran") {
+          const why = end === "failed" ? `cell ${cell.number} ended with an error` : "Python was stopped";
+          for (const later of cells.slice(i + 1)) later.say(`not run, because ${why}`);
+          this.announce(end === "failed" ? `Cell ${cell.number} ended with an error.` : end);
+          if (end !== "failed") this.#forget();
+          break;
+        }
+        if (cell === cells.at(-1)) this.announce(`Cell ${cell.number}${i ? " and those above it have" : " has"} run.`);
+      }
+      this.stopButton.disabled = true;
+    }
+
+    stop() {
+      this.python.stop("Stopped. What was computed is forgotten; the next Run begins anew.");
+    }
+
+    #forget() {
+      this.#session += 1;
+      this.loading = undefined;
+      for (const cell of this.cells) cell.hasRun = false;
+    }
+  }
+
+  const controls = document.querySelector(".python-controls");
+  const nodes = [...document.querySelectorAll(".cell:has(> .cell-controls)")];
+  if (location.protocol === "file:") {
+    controls.textContent = "The cells on this page run in a browser when the book is served, for example by `make serve`.";
+  } else {
+    new Page(controls, nodes);
+  }
+})();

@@ -1,0 +1,232 @@
+// The figures that can be dragged, moved by mouse, touch and keyboard: the numbers they show must be those of natgrad.
+
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { BOOK, launch, pages, report, serve, watch } from "./browser.mjs";
+
+const FOLDER = import.meta.dirname;
+const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const problems = [];
+const states = [];
+const server = await serve();
+const browser = await launch();
+const figures = pages().flatMap((page) =>
+  [...readFileSync(join(BOOK, page), "utf8").matchAll(/<(natgrad-[a-z]+) class/g)].map(([, tag]) => ({ page, tag })),
+);
+
+// How far, in units of the figure, each handle is moved: by mouse, and back and elsewhere by touch.
+// Then what is done by keyboard: [what has the focus, keys].
+const MOVES = {
+  "natgrad-ball": {
+    drags: [["gradient", 1.3, -1.1], ["gradient", -2.5, -3.4], ["gradient", 1.2, 1.5], ["gradient", 2, -1]],
+    keys: [
+      ["gradient", "ArrowUp ArrowUp Shift+ArrowLeft"],
+      ["input", "ArrowRight"], ["input", "ArrowRight"], ["input", "ArrowRight"], ["input", "ArrowRight"],
+      ["gradient", "Home ArrowUp"],
+    ],
+  },
+  "natgrad-frame": {
+    drags: [["first", -1.4, 0.7], ["second", -1.2, 0.3], ["gradient", -4.5, -1.3], ["gradient", 2.3, -3.2]],
+    keys: [["first", "ArrowUp Shift+ArrowRight"], ["second", "Shift+ArrowLeft ArrowDown ArrowDown"], ["gradient", "PageUp"]],
+  },
+  "natgrad-paper": {
+    drags: [["vector", 2.5, 3.25], ["coordinates", -6, -5.5], ["vector", 5, -4]],
+    keys: [["vector", "ArrowUp Shift+ArrowRight"], ["coordinates", "ArrowRight ArrowUp Shift+ArrowDown"]],
+  },
+  "natgrad-coin": {
+    drags: [["theta", -0.15, 0], ["theta0", -0.27, 0], ["theta", 0.61, 0], ["theta0", 0.2, 0]],
+    keys: [["theta", "ArrowLeft Shift+ArrowDown"], ["theta0", "ArrowRight PageUp"], ["input", "End"], ["theta", "End"], ["input", "Home"]],
+  },
+  "natgrad-step": {
+    drags: [["tau", -0.6, 0.1], ["sigma", 0.2, 1.1], ["tau", -0.2, -0.55]],
+    keys: [["tau", "ArrowUp Shift+ArrowRight"], ["sigma", "ArrowLeft ArrowDown"], ["input", "ArrowRight"], ["input", "Home"]],
+  },
+};
+// Special places, as the handles' coordinates, to which one is led by keyboard from wherever it is.
+const PLACES = {
+  "natgrad-ball": [
+    ["nowhere", { gradient: [0, 0] }], ["a side of the square", { gradient: [0, 3] }, "max"], ["another", { gradient: [-1, 0] }, "max"],
+    ["a side of the diamond", { gradient: [2, -2] }, "1-norm"], ["no side", { gradient: [2, -2] }, "max"],
+    ["an axis", { gradient: [0, -2] }, "1-norm"], ["an axis", { gradient: [0, -2] }, "4-norm"],
+  ],
+  "natgrad-frame": [
+    ["the note's example", { gradient: [0, 3] }], ["a singular frame", { first: [-1, -2], second: [1, 2] }], ["no frame", { first: [0, 0] }],
+    ["a quarter turn", { first: [0, 2], second: [-2, 0] }], ["nowhere", { gradient: [0, 0] }],
+  ],
+  "natgrad-paper": [["no line", { vector: [0, 0] }], ["no coordinates", { coordinates: [0, 0] }]],
+  "natgrad-coin": [["the same coin", { theta: [0.6] }], ["the wall", { theta: [0.2] }], ["behind it", { theta: [0.19] }], ["the other wall", { theta0: [0.3], theta: [0.6] }]],
+  "natgrad-step": [["nowhere", { tau: [0, 0] }], ["down", { tau: [0, -1] }], ["aside", { tau: [1, 0] }]],
+};
+
+const read = (element, what) =>
+  element.evaluate((figure, what) => {
+    const text = (node) => node.innerHTML.replace(/ · 10<sup>(-?\d+)<\/sup>/g, "e$1").replace(/<[^>]*>/g, "").replaceAll("−", "-").replaceAll("∞", "inf");
+    const rows = [...figure.querySelectorAll("tbody tr")].map((row) => [row.dataset.row, [...row.querySelectorAll("td")].map(text)]);
+    const handles = [...figure.querySelectorAll(".handle")].map((one) => [one.dataset.handle, one.getAttribute("aria-valuetext").replaceAll("−", "-")]);
+    const slider = figure.querySelector("input[type=range]");
+    return {
+      what, tag: figure.localName, start: JSON.parse(figure.dataset.figure), rows: Object.fromEntries(rows), inputs: Object.fromEntries(handles),
+      message: text(figure.querySelector(".message")),
+      state: { norm: figure.querySelector(":checked")?.value, terms: Number(slider?.value), price: parseFloat(slider?.getAttribute("aria-valuetext")) },
+    };
+  }, what);
+const numbers = (text) => text.match(/-?\d+(\.\d+)?/g).map(Number);
+
+// Pixels to a unit, right and up, from what the figure says about its scale: its extent, or the marks on its axes.
+const unit = (element, handle) =>
+  element.evaluate((figure, handle) => {
+    const { width, height } = figure.querySelector("svg").getBoundingClientRect();
+    const { extent, gradient, tag } = JSON.parse(figure.dataset.figure);
+    if (extent) return Array(2).fill(Math.min(width, height) / 2 / extent);
+    // The ticks of the plane in question: the axes come in the order of the handles.
+    const ticks = [...figure.querySelectorAll(".tick")].map((tick) => {
+      const { x, y, width, height } = tick.getBoundingClientRect();
+      const across = tick.getAttribute("text-anchor") === "middle";
+      return { across, value: Number(tick.textContent.replace("−", "-")), at: across ? x + width / 2 : y + height / 2 };
+    });
+    const last = tag === "natgrad-step" ? (handle === "tau" ? 7 + 6 : 7 + 12) : ticks.length;
+    const plane = tag === "natgrad-step" ? ticks.slice(last - 6, last) : ticks;
+    const scale = [true, false].map((across) => {
+      const [a, b] = [0, -1].map((i) => plane.filter((tick) => tick.across === across).at(i));
+      return Math.abs((b.at - a.at) / (b.value - a.value));
+    });
+    // Arrows of the step are drawn at 0.4 of their length.
+    return tag === "natgrad-step" ? scale.map((z) => 0.4 * z) : scale;
+  }, handle);
+
+async function drag(page, element, [name, right, up], touch) {
+  const before = await read(element, `${touch ? "touch" : "mouse"}: ${name}`);
+  const box = await element.locator(`[data-handle=${name}] .mark`).boundingBox();
+  // Not quite in the middle: the handle must not jump to the finger.
+  const from = [box.x + box.width / 2 + 3, box.y + box.height / 2 - 2];
+  const [x, y] = await unit(element, name);
+  const [step, start] = [{ "natgrad-paper": { vector: 0.25 }, "natgrad-coin": { theta: 0.01, theta0: 0.01 } }[before.tag]?.[name] ?? 0.1, numbers(before.inputs[name])];
+  const move = [right, up];
+  const to = [from[0] + move[0] * x, from[1] - move[1] * y];
+  const scrolled = await page.evaluate(() => scrollY);
+  if (touch) {
+    const client = await page.context().newCDPSession(page);
+    const send = (type, points) => client.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y]) => ({ x, y })) });
+    await send("touchStart", [from]);
+    await send("touchMove", [[(from[0] + to[0]) / 2, (from[1] + to[1]) / 2]]);
+    await send("touchMove", [to]);
+    await send("touchEnd", []);
+  } else {
+    await page.mouse.move(...from);
+    await page.mouse.down();
+    await page.mouse.move(...to, { steps: 4 });
+    await page.mouse.up();
+  }
+  if ((await page.evaluate(() => scrollY)) !== scrolled) problems.push(`${before.tag}: the page scrolls while ${name} is dragged`);
+  const after = await read(element, before.what);
+  // Where it should be: in its own coordinates, and in whole steps. A step to the side may be lost to rounding of pixels.
+  const wanted = before.tag === "natgrad-paper" && name === "coordinates" ? inverse(before.start.frame, move) : move;
+  const moved = numbers(after.inputs[name]).map((z, i) => z - start[i]);
+  const steps = before.tag === "natgrad-step" && name === "sigma" ? [0.1, 0.2] : [step, step];
+  if (moved.some((z, i) => !(Math.abs(z - wanted[i]) <= 0.51 * steps[i] + 0.02 * Math.abs(wanted[i]))))
+    problems.push(`${before.tag}, ${after.what}: moved by ${moved}, not ${wanted}`);
+  states.push(after);
+}
+const inverse = ([[a, b], [c, d]], [x, y]) => [(d * x - b * y) / (a * d - b * c), (a * y - c * x) / (a * d - b * c)];
+
+async function press(page, element, [target, keys]) {
+  const focus = target === "input" ? element.locator("input:checked, input[type=range]") : element.locator(`[data-handle=${target}]`);
+  await focus.focus();
+  for (const key of keys.split(" ")) await page.keyboard.press(key);
+  states.push(await read(element, `keyboard: ${target} ${keys}`));
+}
+
+// Lead a handle somewhere, as a reader would who has no mouse.
+async function lead(page, element, [what, places, norm]) {
+  if (norm) await element.locator(`[value="${norm}"]`).check();
+  for (const [name, goal] of Object.entries(places)) {
+    await element.locator(`[data-handle=${name}]`).focus();
+    const step = { "natgrad-coin": 0.01, "natgrad-paper": name === "vector" ? 0.25 : 0.1 }[await element.evaluate((e) => e.localName)] ?? 0.1;
+    for (const [i, keys] of [["ArrowLeft", "ArrowRight"], ["ArrowDown", "ArrowUp"]].slice(0, goal.length).entries()) {
+      const now = numbers((await read(element)).inputs[name])[i];
+      const count = Math.round((goal[i] - now) / step);
+      for (let k = 0; k < Math.abs(count); k++) await page.keyboard.press(keys[count > 0 ? 1 : 0]);
+    }
+  }
+  states.push({ ...(await read(element, what)), expected: places });
+}
+
+for (const { page: address, tag } of figures) {
+  // Without script the still picture is there, and nothing else.
+  const still = await browser.newContext({ javaScriptEnabled: false });
+  const silent = await still.newPage();
+  await silent.goto(server.url + address);
+  const picture = silent.locator(`${tag} > img`);
+  if (!(await picture.isVisible()) || !((await picture.getAttribute("alt")) ?? "").match(/.{40}/)) problems.push(`${address}: ${tag} has no still picture, or no text for it`);
+  const stillBox = await picture.boundingBox();
+  if (Math.abs((await silent.locator(tag).boundingBox()).height - stillBox.height) > 1) problems.push(`${address}: ${tag} leaves an empty place without script`);
+  await still.close();
+
+  for (const [width, scheme, touch] of [[1280, "light", false], [390, "dark", true]]) {
+    const context = await browser.newContext({ viewport: { width, height: 1000 }, colorScheme: scheme, hasTouch: touch, reducedMotion: "reduce" });
+    const page = await context.newPage();
+    const name = `${address}, ${width} px: ${tag}`;
+    // As high before the script has run as afterwards.
+    await page.route(/figures\.js/, (route) => route.abort());
+    await page.goto(server.url + address);
+    const waiting = await page.locator(tag).boundingBox();
+    await page.unroute(/figures\.js/);
+    const found = watch(page, server.url);
+    await page.goto(server.url + address);
+    const element = page.locator(tag);
+    const alive = await element.boundingBox();
+    if (Math.abs(waiting.height - alive.height) > 1) problems.push(`${name}: ${waiting.height} px high, then ${alive.height} px`);
+    await element.evaluate((figure) => figure.scrollIntoView({ block: "center", behavior: "instant" }));
+    if (await element.locator("img").isVisible()) problems.push(`${name}: still picture beside the live one`);
+    const fresh = await read(element, "at first");
+    states.push(fresh);
+
+    for (const move of MOVES[tag].drags) await drag(page, element, move, touch);
+    for (const keys of MOVES[tag].keys) await press(page, element, keys);
+    if (width === 1280) {
+      await element.getByRole("button", { name: "Reset" }).click();
+      const reset = await read(element, "reset");
+      for (const part of ["rows", "inputs", "state", "message"])
+        if (JSON.stringify(reset[part]) !== JSON.stringify(fresh[part])) problems.push(`${name}: Reset does not bring back the beginning`);
+      for (const place of PLACES[tag]) await lead(page, element, place);
+    }
+    await page.waitForTimeout(600);
+    if (!(await element.locator("[role=status]").textContent()).trim()) problems.push(`${name}: nothing is announced`);
+    if (Math.abs((await element.boundingBox()).height - alive.height) > 1) problems.push(`${name}: its height changes`);
+    const wide = await element.evaluate((figure) => figure.scrollWidth > figure.clientWidth + 1);
+    if (wide) problems.push(`${name}: wider than its place`);
+    await page.addScriptTag({ path: axe });
+    const { violations } = await page.evaluate((tag) => window.axe.run(tag), tag);
+    for (const violation of violations) problems.push(`${name}: axe: ${violation.help}: ${violation.nodes[0].html.slice(0, 120)}`);
+    await page.emulateMedia({ media: "print" });
+    if (!(await element.locator("img").isVisible()) || (await element.locator(".live").isVisible())) problems.push(`${name}: print does not show the still picture`);
+    problems.push(...found.map((problem) => `${name}: ${problem}`));
+    await context.close();
+  }
+}
+
+// An element that a script makes comes to life too: a figure that a reader has drawn.
+{
+  const page = await browser.newPage();
+  await page.goto(server.url + figures[0].page);
+  const rows = await page.evaluate((tag) => {
+    const element = document.createElement(tag);
+    element.dataset.figure = document.querySelector(tag).dataset.figure;
+    document.querySelector("article").append(element);
+    return element.querySelectorAll("tbody tr").length;
+  }, figures[0].tag);
+  if (!rows) problems.push("an element made by a script stays dead");
+}
+
+await browser.close();
+await server.close();
+
+for (const tag of Object.keys(MOVES)) if (!figures.some((figure) => figure.tag === tag)) problems.push(`no page has a ${tag}`);
+const answer = execFileSync(join(FOLDER, "../.venv/bin/python"), [join(FOLDER, "check_figures.py")], { input: JSON.stringify(states), encoding: "utf8" });
+problems.push(...answer.split("\n").filter(Boolean));
+const bytes = ["figures.js", "figures.css"].reduce((sum, file) => sum + gzipSync(readFileSync(join(BOOK, "_static", file))).length, 0);
+if (bytes > 12 * 1024) problems.push(`figures.js and figures.css have ${bytes} bytes, compressed`);
+report("figures", problems, `${figures.length} figures, ${states.length} states as natgrad has them, ${bytes} bytes`);

@@ -1,0 +1,43 @@
+// Lighthouse on a slow phone: full marks for accessibility, best practices and search engines, 90 or more for speed.
+
+import lighthouse from "lighthouse";
+import { createServer } from "node:net";
+import { chromium } from "playwright-core";
+import { BOOK, FLAGS, chromiumPath, pages, report, serve } from "./browser.mjs";
+
+const LEAST = { performance: 90, accessibility: 100, "best-practices": 100, seo: 100 };
+const [folder = BOOK, ...chosen] = process.argv.slice(2);
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address();
+  await new Promise((closed) => server.close(closed));
+  return port;
+}
+
+const { url, close } = await serve(folder);
+const port = await freePort();
+const executablePath = process.env.CHROME_PATH ?? chromiumPath();
+const browser = await chromium.launch({ executablePath, args: [...FLAGS, `--remote-debugging-port=${port}`] });
+const problems = [];
+const paths = chosen.length ? chosen : pages().filter((path) => !["index.html", "404.html", "search.html", "genindex.html"].includes(path));
+for (const path of paths) {
+  const { lhr } = await lighthouse(url + path, { port, logLevel: "error", onlyCategories: Object.keys(LEAST) });
+  const figure = (name) => lhr.audits[name].displayValue?.replace(/\s/g, " ");
+  const scores = Object.fromEntries(Object.keys(LEAST).map((name) => [name, Math.round(100 * lhr.categories[name].score)]));
+  console.log(
+    path,
+    Object.values(scores).join(" "),
+    `first paint ${figure("first-contentful-paint")}, largest ${figure("largest-contentful-paint")},`,
+    `blocked ${figure("total-blocking-time")}, shift ${figure("cumulative-layout-shift")}, ${figure("total-byte-weight")}`,
+  );
+  for (const [name, score] of Object.entries(scores)) {
+    if (score >= LEAST[name]) continue;
+    const failing = lhr.categories[name].auditRefs.filter(({ id, weight }) => weight && (lhr.audits[id].score ?? 1) < 0.9);
+    problems.push(`${path}: ${name} ${score}: ${failing.map(({ id }) => id).join(", ")}`);
+  }
+}
+await browser.close();
+await close();
+report("Lighthouse", problems, `${paths.length} pages, at least ${Object.values(LEAST).join(", ")}`);

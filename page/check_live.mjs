@@ -1,0 +1,142 @@
+// Run, Edit, Reset, Stop: what a reader does with cells, and how long it takes until the first result.
+
+import assert from "node:assert/strict";
+import { launch, report, serve, watch } from "./browser.mjs";
+
+const { url, close } = await serve();
+const browser = await launch();
+const problems = [];
+const ended = { timeout: 120_000 };
+
+async function open(context) {
+  const page = await context.newPage();
+  const requests = [];
+  page.on("request", (request) => requests.push(request.url()));
+  problems.push(watch(page, url));
+  await page.goto(`${url}chapters/1_natural_gradients.html`, { waitUntil: "networkidle" });
+  const button = (name) => page.getByRole("button", { name, exact: true });
+  const cell = (number) => page.locator(".cell:has(> .cell-controls)").nth(number - 1);
+  const state = async (number, text) => cell(number).locator(".cell-state").filter({ hasText: text }).waitFor(ended);
+  const output = async (number) => (await cell(number).locator(".cell_output").innerText()).trimEnd();
+  const editor = page.getByRole("textbox", { name: "Python code of cell" });
+  const write = async (number, code, keys = "ControlOrMeta+a") => {
+    await button(`Edit cell ${number}`).click();
+    await editor.press(keys);
+    await page.keyboard.insertText(code);
+  };
+  const status = (text) => page.getByRole("status").filter({ hasText: text }).waitFor({ state: "attached", ...ended });
+  return { page, requests, button, cell, state, output, editor, write, status };
+}
+
+async function secondsToFirstResult({ button, state, page }) {
+  const began = performance.now();
+  await button("Run cell 3").click();
+  await state(3, "ran in");
+  const seconds = (performance.now() - began) / 1000;
+  await page.close();
+  return seconds.toFixed(1);
+}
+
+const claims = {
+  async "nothing is loaded before the first Run"({ requests }) {
+    assert.deepEqual(requests.filter((request) => /python\/|katex\.min\.js/.test(request)), []);
+  },
+  async "the cells above run first"({ button, state, output }) {
+    const stored = await output(3);
+    await button("Run cell 3").click();
+    await state(3, "ran in");
+    await state(2, "ran in");
+    assert.equal(await output(3), stored);
+  },
+  async "an error is shown as Python shows it"({ page, state, output, write }) {
+    await write(3, "def f(x):\n    return 1 / x\n\nf(0)");
+    await page.keyboard.press("Shift+Enter");
+    await state(3, "error");
+    const expected = [
+      "Traceback (most recent call last):",
+      '  File "<cell 3>", line 4, in <module>',
+      "    f(0)",
+      "    ~^^^",
+      '  File "<cell 3>", line 2, in f',
+      "    return 1 / x",
+      "           ~~^~~",
+      "ZeroDivisionError: division by zero",
+    ];
+    assert.equal(await output(3), expected.join("\n"));
+  },
+  async "so is code that is not Python"({ page, state, output, write }) {
+    await write(3, "f(");
+    await page.keyboard.press("Shift+Enter");
+    await state(3, "error");
+    assert.equal(await output(3), "  File \"<cell 3>\", line 1\n    f(\n     ^\nSyntaxError: '(' was never closed");
+  },
+  async "what comes after an error does not run"({ button, state }) {
+    await button("Run cell 5").click();
+    await state(5, "not run, because cell 3 ended with an error");
+  },
+  async "prints, values and formulas come in their order"({ page, state, cell, write }) {
+    await write(3, 'print("one")\ndisplay(sp.sqrt(2))\nprint("two")\n{"three": [3.0] * 3}');
+    await page.keyboard.press("Shift+Enter");
+    await state(3, "ran in");
+    await cell(3).locator(".katex-display").waitFor();
+    const kinds = await cell(3).locator(".cell_output > *").evaluateAll((shown) => shown.map((each) => each.classList[1]));
+    assert.deepEqual(kinds, ["stream", "text_latex", "stream", "text_plain"]);
+    assert.equal((await cell(3).locator(".text_plain").innerText()).trim(), "{'three': [3.0, 3.0, 3.0]}");
+  },
+  async "Tab indents, Escape leaves the editor"({ page, editor, cell }) {
+    await editor.focus();
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.insertText("if True:\n");
+    await page.keyboard.press("Tab");
+    assert.equal(await cell(3).locator(".cm-line").nth(1).textContent(), "    ");
+    await page.keyboard.press("Escape");
+    assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), "Run cell 3");
+  },
+  async "Stop ends what would not end, and the next Run begins anew"({ page, button, state, write, status }) {
+    await write(3, "from itertools import count\nfor i in count():\n    print(i)");
+    await page.keyboard.press("Shift+Enter");
+    await state(3, "running");
+    await page.locator(".cell_output .stream").first().waitFor();
+    await button("Stop Python").click();
+    await state(3, "stopped");
+    await status("Stopped.");
+    await write(3, "'rng' in vars(), 'misses' in vars()");
+    await page.keyboard.press("Shift+Enter");
+    await state(3, "ran in");
+  },
+  async "Reset brings back what is stored"({ button, cell, output }) {
+    assert.equal(await output(3), "(True, False)");
+    await button("Reset cell 3").click();
+    assert.equal(await output(3), "array([1.965, 1.983, 1.991, 1.996, 1.998])");
+    assert.equal(await cell(3).locator(".cell-editor").count(), 0);
+    assert.match(await cell(3).locator("pre").first().innerText(), /^misses = /);
+  },
+  async "a changed figure has its own description, and keeps its caption"({ page, button, cell, state, write }) {
+    const picture = cell(21).locator("figure img");
+    const stored = await picture.getAttribute("alt");
+    await button("Run cell 21").click();
+    await state(21, "ran in");
+    assert.equal(await picture.getAttribute("alt"), stored);
+    await write(21, "# changed\n", "ControlOrMeta+Home");
+    await page.keyboard.press("Shift+Enter");
+    await state(21, "ran in");
+    assert.match(await picture.getAttribute("alt"), /changed code of cell 21/);
+    assert.match(await cell(21).locator("figcaption").innerText(), /^Figure 1.1/);
+  },
+};
+
+let context = await browser.newContext();
+const cold = await secondsToFirstResult(await open(context));
+const warm = await secondsToFirstResult(await open(context));
+const reader = await open(context);
+for (const [claim, check] of Object.entries(claims)) {
+  try {
+    await check(reader);
+  } catch (error) {
+    problems.push([`${claim}: ${error.message}`]);
+  }
+}
+await browser.close();
+await close();
+const count = Object.keys(claims).length;
+report("live cells", problems.flat(), `${count} claims hold; from Run to the first result ${cold} s, on the next page ${warm} s`);

