@@ -308,14 +308,23 @@ def mutants(folder=FOLDER):
     result = json.loads(path.read_text(encoding="utf-8"))
     text = f"Last run on {result['date']} at commit `{result['commit']}`:\n\n"
     text += "| changed | changes | noticed | share |\n|---|--:|--:|--:|\n"
-    survivors = ""
+    survivors = {}
     for part in ("package", "cells"):
         killed, survived = result[part]["killed"], result[part]["survived"]
         total = killed + survived
         text += f"| the {part} | {total} | {killed} | {100 * killed / total:.1f} % |\n"
         for one in result[part]["survivors"]:
-            survivors += f"- {one['where']}: `` {one['change']} ``. {one['reason']}\n"
-    return text + (survivors and "\nWhat was not noticed, and why:\n\n" + survivors)
+            survivors.setdefault(one["reason"], []).append(
+                f"- {one['where']}: `` {one['change']} ``\n"
+            )
+    if survivors:
+        count = sum(map(len, survivors.values()))
+        title = f"The {count} changes that were not noticed, and why"
+        text += f"\n:::{{dropdown}} {title}\n:class-container: unnoticed\n\n"
+        for reason, changes in survivors.items():
+            text += f"{reason}\n\n{''.join(changes)}\n"
+        text += ":::\n"
+    return text
 
 
 class Concordance(SphinxDirective):

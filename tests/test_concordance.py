@@ -222,7 +222,7 @@ def test_a_missing_witness_is_found_and_a_needless_excuse():
 CONF = """
 import sys
 sys.path.insert(0, ".")
-extensions = ["myst_nb", "concordance"]
+extensions = ["myst_nb", "sphinx_design", "concordance"]
 myst_enable_extensions = ["attrs_inline", "deflist", "colon_fence", "dollarmath"]
 nb_execution_mode = "off"
 numfig = math_numfig = True
