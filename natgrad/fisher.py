@@ -2,33 +2,17 @@
 
 from __future__ import annotations  # or naming numpy.random in a signature would import it
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import arrays
-from .families import Family
+from .family import Estimate, Family, stacked
 from .metric import Dense, Metric
 from .taylor import numerical_hessian
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-
-
-class Estimate(NamedTuple):
-    """A Monte Carlo estimate and, entry by entry, its standard error.
-
-    Examples
-    --------
-    The score of a fair coin is always 2 or −2, so the mean of its square has no error:
-
-    >>> from natgrad import Bernoulli
-    >>> fisher_monte_carlo(Bernoulli(), [0.5], 100, np.random.default_rng(0))
-    Estimate(value=array([[4.]]), standard_error=array([[0.]]))
-    """
-
-    value: np.ndarray
-    standard_error: np.ndarray
 
 
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -51,7 +35,8 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     theta = _parameters(family, theta)
-    return family._expect(theta, lambda x: _outer(family.score(theta, x)), "theta")
+    unpacked = family._unpack(theta, "theta")
+    return family._expect(theta, lambda x: _outer(stacked(family._score(unpacked, x))), "theta")
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -76,8 +61,10 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     theta = _parameters(family, theta)
-    unit = family._unit(theta)
-    return -family._expect(theta, lambda x: numerical_hessian(lambda t: family.log_prob(t, x), theta, unit), "theta")
+    unit = np.array(family._unit(family._unpack(theta, "theta")))
+    log_prob = lambda t, x: family._log_prob(family._unpack(t, "theta"), x)
+    hessian = lambda x: numerical_hessian(lambda t: log_prob(t, x), theta, unit)
+    return -family._expect(theta, hessian, "theta", 1 / np.outer(unit, unit))
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:

@@ -60,7 +60,7 @@ class WrongScore(ng.Gaussian):
     """A family whose score does not belong to its density."""
 
     def _score(self, theta, x):
-        return 2 * super()._score(theta, x)
+        return [2 * part for part in super()._score(theta, x)]
 
 
 class WrongDensity(ng.Gaussian):
@@ -84,7 +84,7 @@ def test_standard_errors_are_those_of_repeated_estimates():
     # The spread of 300 estimates against the mean of their standard errors.
     draws = [ng.fisher_monte_carlo(ng.Gaussian(), [0, 2], 400, np.random.default_rng(seed)) for seed in range(300)]
     spread = np.std([draw.value for draw in draws], axis=0, ddof=1)
-    claimed = np.mean([draw.standard_error for draw in draws], axis=0)
+    claimed = np.mean([draw.error for draw in draws], axis=0)
     # A spread of 300 has itself an error of 1/√600.
     assert (np.abs(spread / claimed - 1) < MONTE_CARLO / np.sqrt(600)).all()
 
