@@ -28,7 +28,9 @@ from .families import (
 )
 from .family import Estimate, Family
 from .fisher import (
+    EmpiricalFisher,
     empirical_fisher,
+    fisher_from_data,
     fisher_from_hessian,
     fisher_information,
     fisher_metric,
@@ -50,6 +52,7 @@ __all__ = [
     "Dense",
     "Diagonal",
     "Dual",
+    "EmpiricalFisher",
     "Estimate",
     "Exponential",
     "Family",
@@ -70,6 +73,7 @@ __all__ = [
     "directional_derivative",
     "empirical_fisher",
     "euclidean",
+    "fisher_from_data",
     "fisher_from_hessian",
     "fisher_information",
     "fisher_metric",

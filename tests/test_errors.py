@@ -240,6 +240,8 @@ NUMBERS = ARRAYS | {
     "several": lambda good: np.stack([good, good]),
 }
 HUGE = {"too large": lambda good: 1e160 * good}
+SQUARED = HUGE | {"too small": lambda good: 1e-160 * good, "one column too small": lambda good: good * [1, 1e-160]}
+WIDE = {"too wide": lambda good: np.hstack([good, good]), "too narrow": lambda good: good[:, :1]}
 LONG = {"too large": lambda good: good * (1.7e308 / good.max())}
 SQUARE_OR_NOT = ARRAYS | LONG | {"a number": lambda good: 1.0, "a vector": lambda good: good[0]}
 EXPONENTS = {k: v for k, v in NUMBERS.items() if k != "infinity"} | {"below one": lambda good: 1 - 1e-12}
@@ -323,6 +325,15 @@ def of_a_family(name, family, theta, domain, x, observations):
             size=on(DRAWS, 5),
             rng=on(GENERATORS, RNG),
         ),
+        f"fisher_from_data, {name}": Call(
+            ng.fisher_from_data, family=families, theta=on(points, theta), x=on(observations, x)
+        ),
+        f"EmpiricalFisher.observe, {name}": Call(
+            ng.EmpiricalFisher(family.dim).observe,
+            family=on(FAMILIES | {"of another size": lambda good: ng.Categorical(good.dim + 2)}, family),
+            theta=on(points, theta),
+            x=on(observations, x),
+        ),
         f"fisher_metric, {name}": Call(ng.fisher_metric, family=families, theta=on(thetas, theta)),
     }
 
@@ -371,7 +382,9 @@ CALLS = {
     "Norm.norm": Call(ng.PNorm(3, PAIR).norm, v=on(VECTORS | LONG, PAIR)),
     "Norm.dual_norm": Call(ng.Spectral().dual_norm, g=on(SQUARE_OR_NOT, TENSOR)),
     "kl_quadratic": Call(ng.kl_quadratic, metric=on(METRICS, METRIC), p=on(VECTORS, PAIR), q=on(VECTORS, PAIR)),
-    "empirical_fisher": Call(ng.empirical_fisher, scores=on(SCORES, TENSOR)),
+    "EmpiricalFisher": Call(ng.EmpiricalFisher, dim=on(COUNTS, 2)),
+    "EmpiricalFisher.add": Call(ng.EmpiricalFisher(2).add, scores=on(SCORES | SQUARED | WIDE, TENSOR)),
+    "empirical_fisher": Call(ng.empirical_fisher, scores=on(SCORES | SQUARED, TENSOR)),
     "numerical_gradient": Call(
         ng.numerical_gradient,
         f=on(FUNCTIONS | RETURNS, lambda x: x.sum()),
@@ -443,7 +456,7 @@ def test_bad_arguments_are_refused(name, argument, bad):
 
 def test_every_public_argument_is_in_the_table():
     public = {name: getattr(ng, name) for name in set(ng.__all__) - WITHOUT_ARRAYS if callable(getattr(ng, name))}
-    for kind in ng.Metric, ng.Dense, ng.LowRank, ng.MatrixFree, ng.Norm, ng.Family:
+    for kind in ng.Metric, ng.Dense, ng.LowRank, ng.MatrixFree, ng.Norm, ng.EmpiricalFisher, ng.Family:
         for method, function in vars(kind).items():
             if inspect.isfunction(function) and not method.startswith("_"):
                 public[f"{kind.__name__}.{method}"] = function
@@ -558,6 +571,8 @@ def test_messages(call, message):
 SEVERAL = ng.Dense(np.stack([TENSOR, TENSOR, TENSOR]))
 TWO = np.ones((2, 2))
 MISMATCHES = {
+    "sums of different size": (lambda: ng.EmpiricalFisher(2) + ng.EmpiricalFisher(3), ["other"]),
+    "a mean of nothing": (lambda: ng.EmpiricalFisher(2).matrix(), ["scores"]),
     "apply": (lambda: SEVERAL.apply(TWO), ["v", "metric"]),
     "solve": (lambda: SEVERAL.solve(TWO), ["g", "metric"]),
     "norm": (lambda: SEVERAL.norm(TWO), ["v", "metric"]),
