@@ -74,7 +74,7 @@ def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     np.float64(0.041667)
     """
     p, q = _parameters(family, p, q)
-    if not family._chi2_is_finite(family._unpack(p, "p"), family._unpack(q, "q")):
+    if not family._chi2_is_finite(p, q):
         return np.float64(np.inf)
     return _moments(family, p, q, np.arange(1, 3))[1]
 
@@ -137,17 +137,16 @@ def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     return 0.5 * metric.squared_norm(q - p)
 
 
-def _parameters(family: Family, p: ArrayLike, q: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _parameters(family: Family, p: ArrayLike, q: ArrayLike) -> tuple[tuple, tuple]:
     arrays.instance(family, "family", Family)
     return family._point(p, "p"), family._point(q, "q")
 
 
-def _minus_log_ratio(family: Family, p: np.ndarray, q: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    p, q = family._unpack(p, "p"), family._unpack(q, "q")
+def _minus_log_ratio(family: Family, p: tuple, q: tuple) -> Callable[[np.ndarray], np.ndarray]:
     return lambda x: family._log_prob(p, x) - family._log_prob(q, x)
 
 
-def _moments(family: Family, p: np.ndarray, q: np.ndarray, powers: np.ndarray) -> np.ndarray:
+def _moments(family: Family, p: tuple, q: tuple, powers: np.ndarray) -> np.ndarray:
     """E_p[((p − q)/p)ᵏ] for the given powers k, of which the first is 1."""
 
     minus_log_ratio = _minus_log_ratio(family, p, q)

@@ -534,7 +534,7 @@ class MultivariateGaussian(Family):
             *(f"mu_{i + 1}" for i in range(self.n)),
             *(f"P_{i + 1}{gap}{j + 1}" for i, j in zip(self._rows, self._columns, strict=True)),
         )
-        self._block = max(16, (1 << 16) // self.n**2)
+        self._block = max(16, min(1 << 12, (1 << 18) // self.n**2))
         # In a sum over all entries of P those off its diagonal occur twice.
         self._times = np.where(self._rows == self._columns, 0.5, 1.0)
 
@@ -713,7 +713,8 @@ def _sinh_rules(log_density: Callable, k: float, center: float, low: float, high
 
 def _gamma_rules(shape: float, rate: float) -> list[tuple]:
     # In v = ln(r x / k).
-    log_density = lambda v: -shape * u_minus_log1p(np.expm1(v), np.exp(v)) - log_gamma_excess(shape)
+    scale = -log_gamma_excess(shape)
+    log_density = lambda v: scale - shape * u_minus_log1p(np.expm1(v), np.exp(v))
     low, high = (edge - np.log(shape / rate) for edge in (LEAST, LARGEST))
     center = max(0.0, -np.log(shape))
     return [(shape / rate * np.exp(v), w) for v, w in _sinh_rules(log_density, shape, center, low, high)]

@@ -121,10 +121,8 @@ class Family(ABC):
     def _theta(self, value, name: str = "theta") -> np.ndarray:
         return arrays.vector(value, name, self.dim)
 
-    def _point(self, value, name: str = "theta") -> np.ndarray:
-        theta = arrays.point(value, name, self.dim)
-        self._unpack(theta, name)
-        return theta
+    def _point(self, value, name: str = "theta") -> tuple:
+        return self._unpack(arrays.point(value, name, self.dim), name)
 
     def _theta_and_x(self, theta, x) -> tuple[tuple, np.ndarray]:
         theta, x = self._theta(theta), arrays.real(x, "x")
@@ -203,7 +201,7 @@ class Family(ABC):
                 found[index] = self._kl(*unpacked, far - near).reshape(found[index].shape)
         return _finite(found, "`theta0` and `theta1`", "divergence")[()]
 
-    def _expect(self, theta: np.ndarray, f: Callable, name: str, scale: np.ndarray | float = 0.0) -> np.ndarray:
+    def _expect(self, theta: tuple, f: Callable, name: str, scale: np.ndarray | float = 0.0) -> np.ndarray:
         # The scale is what f would be without the rounding errors that may be all there is of it.
         values, size, counts = self._integrate(theta, f, name)
         excess = np.abs(values[-1] - values[0]) - QUADRATURE_TOLERANCE * np.maximum(size, scale)
@@ -215,19 +213,20 @@ class Family(ABC):
             )
         return values[-1][()]
 
-    def _integrate(self, theta: np.ndarray, f: Callable, name: str) -> tuple[list, np.ndarray, list[int]]:
+    def _integrate(self, theta: tuple, f: Callable, name: str) -> tuple[list, np.ndarray, list[int]]:
         """E_θ[f] by each rule, E_θ|f| by the last, and the numbers of nodes; f takes what `_observation` returns."""
         found, counts = [], []
         with np.errstate(all="ignore"):
-            rules = self._rules(self._unpack(theta, "theta"))
+            rules = self._rules(theta)
         for nodes, weights in rules:
             if not abs((mass := weights.sum()) - 1) <= QUADRATURE_TOLERANCE:
                 raise ValueError(f"`theta` must have its mass of 1 in reach of quadrature, but that finds {mass:g}.")
             value = size = 0.0
             for part in (slice(start, start + NODES) for start in range(0, weights.size, NODES)):
                 values = _values(f, nodes[..., part], name)
-                value = value + np.tensordot(weights[part], values, axes=1)
-                size = size + np.tensordot(weights[part], np.abs(values), axes=1)
+                flat = values.reshape(len(values), -1)
+                value = value + (weights[part] @ flat).reshape(values.shape[1:])
+                size = size + (weights[part] @ np.abs(flat)).reshape(values.shape[1:])
             found.append(value)
             counts.append(weights.size)
         return found, size, counts

@@ -38,9 +38,8 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    theta = _parameters(family, theta)
-    unpacked = family._unpack(theta, "theta")
-    return family._expect(theta, lambda x: _outer(stacked(family._score(unpacked, x))), "theta")
+    theta = arrays.instance(family, "family", Family)._point(theta)
+    return family._expect(theta, lambda x: _outer(stacked(family._score(theta, x))), "theta")
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -65,10 +64,11 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     theta = _parameters(family, theta)
-    unit = np.array(family._unit(family._unpack(theta, "theta")))
+    unpacked = family._unpack(theta, "theta")
+    unit = np.array(family._unit(unpacked))
     log_prob = lambda t, x: family._log_prob(family._unpack(t, "theta"), x)
     hessian = lambda x: numerical_hessian(lambda t: log_prob(t, x), theta, unit)
-    return -family._expect(theta, hessian, "theta", 1 / np.outer(unit, unit))
+    return -family._expect(unpacked, hessian, "theta", 1 / np.outer(unit, unit))
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
@@ -272,7 +272,9 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
 
 
 def _parameters(family: Family, theta: ArrayLike) -> np.ndarray:
-    return arrays.instance(family, "family", Family)._point(theta)
+    theta = arrays.point(theta, "theta", arrays.instance(family, "family", Family).dim)
+    family._unpack(theta, "theta")
+    return theta
 
 
 def _outer(scores: np.ndarray) -> np.ndarray:
