@@ -218,7 +218,7 @@ class EmpiricalFisher:
         """Add the scores of a family at θ, shape (dim,), for observations x, shape (..., *event)."""
         if arrays.instance(family, "family", Family).dim != self.dim:
             raise ValueError(f"`family` must have {self.dim} parameters, but it has {family.dim}.")
-        theta, x = family._point(theta).astype(np.float64), arrays.numbers(x, "x")
+        theta, x = _parameters(family, theta).astype(np.float64), arrays.numbers(x, "x")
         if x.shape[x.ndim - len(family.event) :] != family.event:
             raise ValueError(f"`x` must hold observations of shape {family.event}, but its own shape is {x.shape}.")
         rows, unpacked = x.reshape(-1, *family.event), family._unpack(theta, "theta")
