@@ -5,11 +5,32 @@ Section numbers in the docstrings are those of Madsen's note, which the book in 
 Arrays follow the habit of `numpy.linalg`: the last axis holds the coordinates, leading axes broadcast.
 """
 
+from .coordinates import (
+    Coordinates,
+    gaussian_mean_log_scale,
+    gaussian_mean_scale,
+    gaussian_mean_variance,
+    gaussian_moments,
+    gaussian_natural,
+    reparametrize,
+)
 from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
-from .families import Bernoulli, Family, Gaussian
+from .families import (
+    Bernoulli,
+    Beta,
+    Categorical,
+    Exponential,
+    Gamma,
+    Gaussian,
+    MultivariateGaussian,
+    Poisson,
+    StudentT,
+)
+from .family import Estimate, Family
 from .fisher import (
-    Estimate,
+    EmpiricalFisher,
     empirical_fisher,
+    fisher_from_data,
     fisher_from_hessian,
     fisher_information,
     fisher_metric,
@@ -25,24 +46,34 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Bernoulli",
+    "Beta",
+    "Categorical",
+    "Coordinates",
     "Dense",
     "Diagonal",
     "Dual",
+    "EmpiricalFisher",
     "Estimate",
+    "Exponential",
     "Family",
+    "Gamma",
     "Gaussian",
     "LowRank",
     "MatrixFree",
     "Metric",
+    "MultivariateGaussian",
     "Norm",
     "PNorm",
+    "Poisson",
     "Refined",
     "Solution",
     "Spectral",
+    "StudentT",
     "chi2_divergence",
     "directional_derivative",
     "empirical_fisher",
     "euclidean",
+    "fisher_from_data",
     "fisher_from_hessian",
     "fisher_information",
     "fisher_metric",
@@ -50,6 +81,11 @@ __all__ = [
     "from_covariance",
     "from_frame",
     "from_scores",
+    "gaussian_mean_log_scale",
+    "gaussian_mean_scale",
+    "gaussian_mean_variance",
+    "gaussian_moments",
+    "gaussian_natural",
     "kl_divergence",
     "kl_quadratic",
     "kl_series",
@@ -57,5 +93,6 @@ __all__ = [
     "numerical_gradient",
     "numerical_hessian",
     "observed_order",
+    "reparametrize",
     "steepest_direction",
 ]

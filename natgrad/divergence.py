@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import arrays
-from .families import Family
+from .family import Family
 from .metric import Metric
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     np.float64(0.020136)
     """
     p, q = _parameters(family, p, q)
-    return family._expect(p, lambda x: family.log_prob(p, x) - family.log_prob(q, x), "q")
+    minus_log_ratio = _minus_log_ratio(family, p, q)
+    return family._expect(p, minus_log_ratio, "q")
 
 
 def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
@@ -72,6 +74,8 @@ def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     np.float64(0.041667)
     """
     p, q = _parameters(family, p, q)
+    if not family._chi2_is_finite(p, q):
+        return np.float64(np.inf)
     return _moments(family, p, q, np.arange(1, 3))[1]
 
 
@@ -133,18 +137,24 @@ def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     return 0.5 * metric.squared_norm(q - p)
 
 
-def _parameters(family: Family, p: ArrayLike, q: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+def _parameters(family: Family, p: ArrayLike, q: ArrayLike) -> tuple[tuple, tuple]:
     arrays.instance(family, "family", Family)
     return family._point(p, "p"), family._point(q, "q")
 
 
-def _moments(family: Family, p: np.ndarray, q: np.ndarray, powers: np.ndarray) -> np.ndarray:
+def _minus_log_ratio(family: Family, p: tuple, q: tuple) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda x: family._log_prob(p, x) - family._log_prob(q, x)
+
+
+def _moments(family: Family, p: tuple, q: tuple, powers: np.ndarray) -> np.ndarray:
     """E_p[((p − q)/p)ᵏ] for the given powers k, of which the first is 1."""
+
+    minus_log_ratio = _minus_log_ratio(family, p, q)
 
     def relative_difference(x):
         # Without cancellation; where it overflows, the expectation is refused.
         with np.errstate(over="ignore"):
-            return (-np.expm1(family.log_prob(q, x) - family.log_prob(p, x)))[:, None] ** powers
+            return (-np.expm1(-minus_log_ratio(x)))[:, None] ** powers
 
     moments = family._expect(p, relative_difference, "q")
     if abs(moments[0]) > MASS_TOLERANCE:

@@ -2,33 +2,21 @@
 
 from __future__ import annotations  # or naming numpy.random in a signature would import it
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import arrays
-from .families import Family
+from .family import Estimate, Family, stacked
 from .metric import Dense, Metric
 from .taylor import numerical_hessian
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-
-class Estimate(NamedTuple):
-    """A Monte Carlo estimate and, entry by entry, its standard error.
-
-    Examples
-    --------
-    The score of a fair coin is always 2 or −2, so the mean of its square has no error:
-
-    >>> from natgrad import Bernoulli
-    >>> fisher_monte_carlo(Bernoulli(), [0.5], 100, np.random.default_rng(0))
-    Estimate(value=array([[4.]]), standard_error=array([[0.]]))
-    """
-
-    value: np.ndarray
-    standard_error: np.ndarray
+# Numbers in a block: two megabytes, which is little memory, and a part of it little cache.
+BLOCK = 2**18
 
 
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -50,8 +38,8 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    theta = _parameters(family, theta)
-    return family._expect(theta, lambda x: _outer(family.score(theta, x)), "theta")
+    theta = arrays.instance(family, "family", Family)._point(theta)
+    return family._expect(theta, lambda x: _outer(stacked(family._score(theta, x))), "theta")
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -76,8 +64,11 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     theta = _parameters(family, theta)
-    unit = family._unit(theta)
-    return -family._expect(theta, lambda x: numerical_hessian(lambda t: family.log_prob(t, x), theta, unit), "theta")
+    unpacked = family._unpack(theta, "theta")
+    unit = np.array(family._unit(unpacked))
+    log_prob = lambda t, x: family._log_prob(family._unpack(t, "theta"), x)
+    hessian = lambda x: numerical_hessian(lambda t: log_prob(t, x), theta, unit)
+    return -family._expect(unpacked, hessian, "theta", 1 / np.outer(unit, unit))
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
@@ -104,8 +95,21 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     True
     """
     theta = _parameters(family, theta)
-    products = _outer(family.score(theta, family.sample(theta, arrays.count(size, "size", 2), rng)))
-    return Estimate(products.mean(axis=0), products.std(axis=0, ddof=1) / np.sqrt(size))
+    unpacked, size = family._unpack(theta, "theta"), arrays.count(size, "size", 2)
+    arrays.instance(rng, "rng", np.random.Generator)
+    done, mean, spread = 0, 0.0, 0.0
+    # In blocks that are merged by their means and their squared deviations, so that memory is bounded.
+    step = max(1, BLOCK // family.dim**2)
+    for part in (min(step, size - start) for start in range(0, size, step)):
+        x = family._observation(family._sample(unpacked, (part,), rng))
+        scores = _components(family, unpacked, x)
+        products = scores[:, None] * scores
+        change = products.mean(axis=-1) - mean
+        spread = spread + ((products - (mean + change)[..., None]) ** 2).sum(axis=-1)
+        spread += change**2 * (done * (part / (done + part)))
+        done += part
+        mean = mean + change * (part / done)
+    return Estimate(mean, np.sqrt(spread / (size - 1) / size))
 
 
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
@@ -135,10 +139,115 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
     array([[0.5, 0. ],
            [0. , 2. ]])
     """
-    scores = arrays.vector(scores, "scores")
-    if scores.ndim != 2:
-        raise ValueError(f"`scores` must have one row for each observation, but its shape is {scores.shape}.")
-    return scores.T @ scores / len(scores)
+    scores = arrays.table(scores, "scores")
+    return _gram(lambda: [scores.T], scores=scores) / len(scores)
+
+
+def fisher_from_data(family: Family, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
+    """The empirical Fisher matrix of a family's scores at observations x, which are never all in memory.
+
+    Parameters
+    ----------
+    family : Family
+    theta : array_like, shape (dim,)
+    x : array_like, shape (..., *event)
+
+    Returns
+    -------
+    ndarray, shape (dim, dim)
+        In float64; what it is an estimate of, `empirical_fisher` says.
+
+    Examples
+    --------
+    >>> from natgrad import Bernoulli
+    >>> fisher_from_data(Bernoulli(), [0.5], [0, 1, 1])
+    array([[4.]])
+    """
+    found = EmpiricalFisher(arrays.instance(family, "family", Family).dim)
+    found.observe(family, theta, x)
+    return found.matrix()
+
+
+class EmpiricalFisher:
+    """An empirical Fisher matrix that grows with the data, part by part; sums of parts may be made in any order.
+
+    Each process or machine holds one for its own part of the data, and sends that back: dim² numbers, however many the
+    data. Sums are made in float64.
+
+    Parameters
+    ----------
+    dim : int
+        The number of parameters.
+
+    Examples
+    --------
+    >>> first, second = EmpiricalFisher(2), EmpiricalFisher(2)
+    >>> first.add([[1, 0]])
+    >>> second.add([[0, 2], [0, 1]])
+    >>> (first + second).matrix().round(6)
+    array([[0.333333, 0.      ],
+           [0.      , 1.666667]])
+
+    With Dask, for chunks of a `dask.array` x of observations (``pip install natgrad[dask]``)::
+
+        @dask.delayed
+        def part(chunk):
+            found = EmpiricalFisher(2)
+            found.observe(Gaussian(), theta, chunk)
+            return found
+
+        parts = dask.compute(*map(part, x.to_delayed().ravel()))
+        matrix = sum(parts, start=EmpiricalFisher(2)).matrix()
+    """
+
+    def __init__(self, dim: int):
+        self.dim, self.count = arrays.count(dim, "dim"), 0
+        self._sum = np.zeros((self.dim, self.dim))
+
+    def add(self, scores: ArrayLike) -> None:
+        """Add scores, shape (N, dim)."""
+        scores = arrays.table(scores, "scores")
+        if scores.shape[1] != self.dim:
+            raise ValueError(f"`scores` must have {self.dim} columns, but their shape is {scores.shape}.")
+        step = max(BLOCK // self.dim, 4 * self.dim)
+        starts = range(0, len(scores), step)
+        blocks = lambda: (scores[i : i + step].astype(np.float64, copy=False).T for i in starts)
+        self._include(_gram(blocks, scores=scores), len(scores), "scores")
+
+    def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:
+        """Add the scores of a family at θ, shape (dim,), for observations x, shape (..., *event)."""
+        if arrays.instance(family, "family", Family).dim != self.dim:
+            raise ValueError(f"`family` must have {self.dim} parameters, but it has {family.dim}.")
+        theta, x = _parameters(family, theta).astype(np.float64), arrays.numbers(x, "x")
+        if x.shape[x.ndim - len(family.event) :] != family.event:
+            raise ValueError(f"`x` must hold observations of shape {family.event}, but its own shape is {x.shape}.")
+        rows, unpacked = x.reshape(-1, *family.event), family._unpack(theta, "theta")
+        # The scores of a part, coordinates first, and what it takes to compute them, stay in the cache.
+        step = max(256, BLOCK // 8 // self.dim)
+        parts = lambda: (rows[i : i + step].astype(np.float64, copy=False) for i in range(0, len(rows), step))
+        blocks = lambda: (_components(family, unpacked, family._observation(part)) for part in parts())
+        self._include(_gram(blocks, theta=theta, x=x), len(rows), "x")
+
+    def __add__(self, other: EmpiricalFisher) -> EmpiricalFisher:
+        if not isinstance(other, EmpiricalFisher):
+            return NotImplemented
+        if other.dim != self.dim:
+            raise ValueError(f"`other` must have {self.dim} parameters, but it has {other.dim}.")
+        both = EmpiricalFisher(self.dim)
+        for part in self, other:
+            both._include(part._sum, part.count, "other")
+        return both
+
+    def _include(self, total: np.ndarray, count: int, name: str) -> None:
+        with np.errstate(over="ignore"):
+            self._sum = arrays.in_range(self._sum + total, name)
+        self.count += count
+
+    def matrix(self) -> np.ndarray:
+        """The mean of SSᵀ over all scores so far, shape (dim, dim)."""
+        if not self.count:
+            raise ValueError("`scores` must be added before their mean is taken, but there are none.")
+        return self._sum / self.count
 
 
 def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
@@ -163,8 +272,38 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
 
 
 def _parameters(family: Family, theta: ArrayLike) -> np.ndarray:
-    return arrays.instance(family, "family", Family)._point(theta)
+    theta = arrays.point(theta, "theta", arrays.instance(family, "family", Family).dim)
+    family._unpack(theta, "theta")
+    return theta
 
 
 def _outer(scores: np.ndarray) -> np.ndarray:
     return scores[..., :, None] * scores[..., None, :]
+
+
+def _components(family: Family, unpacked: tuple, x: np.ndarray) -> np.ndarray:
+    """The scores at x, coordinates first."""
+    with np.errstate(all="ignore"):
+        return np.stack(np.broadcast_arrays(*family._score(unpacked, x)))
+
+
+def _gram(blocks: Callable[[], Iterable[np.ndarray]], **sources: np.ndarray) -> np.ndarray:
+    """The sum of S Sᵀ over blocks of scores, coordinates first, that come from arrays not yet checked to be finite."""
+    count, total = 0, 0.0
+    with np.errstate(all="ignore"):
+        for scores in blocks():
+            product = scores @ scores.T
+            total = np.add(total, product, out=product) if count else product
+            count += scores.shape[1]
+    # What isn't finite in a score, and what is lost when it is squared, shows in the sum of its squares.
+    squares = np.diagonal(total)
+    for name, value in sources.items() if not np.isfinite(squares).all() else ():
+        arrays.real(value, name)
+    lost = ~(squares >= count * np.finfo(squares.dtype).tiny) | np.isinf(squares)
+    if lost.any() and any(scores[lost].any() for scores in blocks()):
+        names = " and ".join(f"`{name}`" for name in sources)
+        raise ValueError(
+            f"{names} must give scores whose squares are in the range of {squares.dtype}, "
+            f"but a sum of {count} squares is {squares[lost][0]:.6g}."
+        )
+    return total

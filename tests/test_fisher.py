@@ -1,5 +1,9 @@
 """Fisher information by independent routes: they agree, and with what is known."""
 
+import itertools
+import pickle
+import tracemalloc
+
 import numpy as np
 import pytest
 from tolerances import DIFFERENCES, EXACT, MONTE_CARLO, ORDER, QUADRATURE, assert_close
@@ -60,7 +64,7 @@ class WrongScore(ng.Gaussian):
     """A family whose score does not belong to its density."""
 
     def _score(self, theta, x):
-        return 2 * super()._score(theta, x)
+        return [2 * part for part in super()._score(theta, x)]
 
 
 class WrongDensity(ng.Gaussian):
@@ -84,7 +88,7 @@ def test_standard_errors_are_those_of_repeated_estimates():
     # The spread of 300 estimates against the mean of their standard errors.
     draws = [ng.fisher_monte_carlo(ng.Gaussian(), [0, 2], 400, np.random.default_rng(seed)) for seed in range(300)]
     spread = np.std([draw.value for draw in draws], axis=0, ddof=1)
-    claimed = np.mean([draw.standard_error for draw in draws], axis=0)
+    claimed = np.mean([draw.error for draw in draws], axis=0)
     # A spread of 300 has itself an error of 1/√600.
     assert (np.abs(spread / claimed - 1) < MONTE_CARLO / np.sqrt(600)).all()
 
@@ -127,3 +131,126 @@ def test_fisher_metrics_of_several_parameters():
     metric = ng.fisher_metric(ng.Gaussian(), [[0, 1], [0, 4], [3, 4]])
     assert metric.batch == (3,)
     assert_close(metric.solve([1, 1]), [[1, 2], [0.25, 32], [0.25, 32]], EXACT)
+
+
+def test_empirical_fisher_of_any_size():
+    scores = np.random.default_rng(0).standard_normal((50, 3))
+    # A power of two, so that the result is the same to the last digit.
+    for exponent in -500, 500:
+        scaled = np.ldexp(scores, exponent)
+        assert (ng.empirical_fisher(scaled) == np.ldexp(ng.empirical_fisher(scores), 2 * exponent)).all()
+    # Squares that can't be represented are refused, in one column as in all; a column of zeros is not one of them.
+    for factor in 1e-160, 1e160:
+        for scaled in factor * scores, scores * [1, factor, 1]:
+            with pytest.raises(
+                ValueError, match="^`scores` must give scores whose squares are in the range of float64"
+            ):
+                ng.empirical_fisher(scaled)
+    assert_close(ng.empirical_fisher(scores * [1, 0, 1])[1], np.zeros(3), EXACT)
+    assert ng.empirical_fisher(scores.astype(np.float32)).dtype == np.float32
+
+
+def test_validation_takes_no_memory():
+    scores = np.ones((100_000, 4))
+    accumulated = ng.EmpiricalFisher(4)
+    for call in (lambda: ng.empirical_fisher(scores)), (lambda: accumulated.add(scores)):
+        assert peak_memory(call) < 2**14
+
+
+def peak_memory(call):
+    tracemalloc.start()
+    try:
+        call()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+STREAMED = [
+    (ng.Gaussian(), [0.3, 2.0]),
+    (ng.Bernoulli(), [0.3]),
+    (ng.Categorical(3), [0.2, 0.5]),
+    (ng.Gamma(), [2.0, 0.5]),
+    (ng.MultivariateGaussian(2), [0.3, -1.0, 2.0, 0.5, 1.0]),
+]
+
+
+@pytest.mark.parametrize(("family", "theta"), STREAMED)
+def test_from_data_without_the_scores(family, theta):
+    for size in 1, 10, 100_000:
+        x = family.sample(theta, size, np.random.default_rng(0))
+        scores = family.score(theta, x)
+        found = ng.fisher_from_data(family, theta, x)
+        assert_close(found, np.einsum("ni,nj->ij", scores, scores) / size, EXACT)
+    assert_close(ng.fisher_from_data(family, theta, x.reshape(10, -1, *family.event)), found, EXACT)
+
+
+def test_memory_does_not_grow_with_the_data():
+    theta, rng = [0.3, 2.0], np.random.default_rng(0)
+    for size in 1_000_000, 3_000_000:
+        x = np.ones(size)
+        assert peak_memory(lambda x=x: ng.fisher_from_data(ng.Gaussian(), theta, x)) < 2**20
+    for size in 100_000, 400_000:
+        assert peak_memory(lambda n=size: ng.fisher_monte_carlo(ng.Gaussian(), theta, n, rng)) < 8 * 2**20
+
+
+def test_parts_in_any_order():
+    generator = np.random.default_rng(0)
+    rows = [generator.standard_normal((n, 3)) * 10.0**n for n in (1, 3, 2, 5)]
+    everything = np.concatenate(rows)
+    parts = [ng.EmpiricalFisher(3) for _ in rows]
+    for part, scores in zip(parts, rows, strict=True):
+        part.add(scores)
+    for order in itertools.permutations(pickle.loads(pickle.dumps(parts))):
+        total = sum(order, start=ng.EmpiricalFisher(3))
+        assert total.count == 11
+        assert_close(total.matrix(), everything.T @ everything / 11, EXACT)
+    # Of any shape of tree, and none of the parts has changed.
+    first, second, third, last = parts
+    assert_close(((last + first) + (third + second)).matrix(), everything.T @ everything / 11, EXACT)
+    assert [part.count for part in parts] == [1, 3, 2, 5]
+    one = ng.EmpiricalFisher(3)
+    for scores in rows:
+        one.add(scores)
+    assert_close(one.matrix(), total.matrix(), EXACT)
+    with pytest.raises(TypeError):
+        first + 1
+
+
+def test_sums_are_made_in_float64():
+    # Of float32 the sum would be off by more than one part in 10⁵ (the mean of squares is that of the rounded scores).
+    scores = np.full((300_000, 1), 0.1, np.float32)
+    scores[0] = 300
+    total = ng.EmpiricalFisher(1)
+    total.add(scores)
+    assert_close(total.matrix(), [[(scores.astype(float) ** 2).mean()]], EXACT)
+
+
+def test_what_is_refused_leaves_the_sum_as_it_was():
+    total = ng.EmpiricalFisher(2)
+    total.add([[1, 2]])
+    before = total.matrix()
+    bad = np.ones((300_000, 2))
+    bad[-1, 1] = np.nan
+    for refused in lambda: total.add(bad), lambda: total.observe(ng.Gaussian(), [0, 1], bad):
+        with pytest.raises(ValueError, match="must be finite, but it contains nan"):
+            refused()
+    with pytest.raises(ValueError, match="^`theta` and `x` must give scores whose squares are in the range"):
+        total.observe(ng.Gaussian(), [0, 1], [1e200])
+    huge = ng.EmpiricalFisher(2)
+    huge.add([[1.2e154, 0]])
+    for refused in lambda: huge.add([[1.2e154, 0]]), lambda: huge + huge:
+        with pytest.raises(ValueError, match="must have a result within the range of float64, but it overflows"):
+            refused()
+    assert (total.count, huge.count) == (1, 1)
+    assert (total.matrix() == before).all()
+
+
+def test_draws_do_not_depend_on_the_blocks():
+    # One block and several: the draws are the same, and so is the mean, up to rounding.
+    family, theta, n = ng.Gaussian(), [0.3, 2.0], 300_001
+    value, error = ng.fisher_monte_carlo(family, theta, n, np.random.default_rng(5))
+    scores = family.score(theta, family.sample(theta, n, np.random.default_rng(5)))
+    products = scores[:, :, None] * scores[:, None, :]
+    assert_close(value, products.mean(axis=0), EXACT)
+    assert_close(error, products.std(axis=0, ddof=1) / np.sqrt(n), EXACT)

@@ -1,11 +1,24 @@
 """The careful loops against mpmath."""
 
+import math
+
 import mpmath as mp
 import numpy as np
 import pytest
-from tolerances import EXACT, FULL, assert_close
+from tolerances import DIVERGENCE, EXACT, FULL, assert_close
 
-from natgrad._kernels import SERIES_RADIUS, ExactProduct, cholesky, inverse_of_lower, u_minus_log1p
+from natgrad._kernels import (
+    SERIES_RADIUS,
+    ExactProduct,
+    blocks,
+    cholesky,
+    exact_sum,
+    inverse_of_lower,
+    log_gamma_excess,
+    log_gamma_excess_divergence,
+    polygamma_differences,
+    u_minus_log1p,
+)
 
 
 def exact(u):
@@ -104,3 +117,46 @@ def test_one_of_many_that_is_not_definite():
     assert not definite
     assert np.isnan(factor[7]).any()
     assert (np.delete(factor, 7, axis=0) == np.eye(3)).all()
+
+
+@pytest.mark.parametrize("a", [1e-9, 1e-3, 0.3, 1.0, 4.0, 9.99, 10.0, 17.0, 300.0, 1e8])
+def test_divergence_of_log_gamma_keeps_its_digits(a):
+    excess = lambda x: mp.loggamma(x) - x * mp.log(x) + x
+    slope = lambda x: mp.digamma(x) - mp.log(x)
+    for distance in (1e-9, -1e-6, 1e-3, -0.1, 0.3, -0.7, 1.5, -4.0, 9.0):
+        b = a * np.exp(distance)
+        with mp.workdps(60):
+            p, q = mp.mpf(a), mp.mpf(b)
+            expected = excess(q) - excess(p) - slope(p) * (q - p)
+            step = np.array([float(q - p)])
+        assert_close(log_gamma_excess_divergence(np.array([b]), np.array([a]), step), [float(expected)], DIVERGENCE)
+        with mp.workdps(30):
+            assert_close(log_gamma_excess(np.array([b])), [float(excess(q))], FULL, max(1.0, abs(float(excess(q)))))
+
+
+@pytest.mark.parametrize("step", [1e-12, 1e-3, 1.0, 1e6])
+def test_differences_of_polygamma_functions_keep_their_digits(step):
+    for a in (1e-3, 0.7, 12.0, 1e5):
+        with mp.workdps(60):
+            p, q = mp.mpf(a), mp.mpf(a) + mp.mpf(step)
+            rise, fall = mp.digamma(q) - mp.digamma(p), mp.psi(1, p) - mp.psi(1, q)
+        found = polygamma_differences(np.array(a), np.array(step))
+        assert_close(found[0], float(rise), FULL)
+        assert_close(found[1], float(fall), FULL)
+
+
+def test_exact_sum():
+    terms = np.random.default_rng(0).standard_normal((50, 3))
+    terms[-1] = -(terms[:-1].sum(axis=0))
+    expected = [math.fsum(column) for column in terms.T]
+    assert_close(exact_sum(list(terms)), expected, FULL, np.abs(expected))
+
+
+def test_blocks_cover_everything_once():
+    for shape in ((), (7,), (3, 5), (2, 3, 4), (1, 1, 9)):
+        for size in (1, 2, 4, 100):
+            seen = np.zeros(shape, dtype=int)
+            for index in blocks(shape, size):
+                assert seen[index].size <= size
+                seen[index] += 1
+            assert (seen == 1).all()

@@ -23,11 +23,16 @@ LAYERS = {
     "large": {"arrays", "_kernels", "metric"},
     "norms": {"arrays"},
     "steepest": {"arrays", "metric", "norms"},
-    "families": {"arrays", "_kernels"},
-    "divergence": {"arrays", "families", "metric"},
+    "family": {"arrays", "_kernels"},
+    "families": {"arrays", "_kernels", "family"},
+    "coordinates": {"arrays", "family", "taylor"},
+    "divergence": {"arrays", "family", "metric"},
     "taylor": {"arrays"},
-    "fisher": {"arrays", "families", "metric", "taylor"},
-    "__init__": {"divergence", "families", "fisher", "large", "metric", "norms", "steepest", "taylor"},
+    "fisher": {"arrays", "family", "metric", "taylor"},
+    "__init__": {
+        *("coordinates", "divergence", "families", "family", "fisher"),
+        *("large", "metric", "norms", "steepest", "taylor"),
+    },
 }
 # Which packages; the standard library is free.
 PACKAGES = {name: {"numpy"} for name in LAYERS}

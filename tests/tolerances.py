@@ -9,6 +9,8 @@ import numpy as np
 EXACT = 1e-12
 # Closed forms that promise to lose nothing to cancellation: a hundred roundings.
 FULL = 2e-14
+# The same with special functions or matrices inside, at any distance; and integrals of smooth functions.
+DIVERGENCE = 1e-13
 # The same in float32, which carries seven digits.
 SINGLE = 1e-5
 # An integral found by quadrature, on either side of the comparison.

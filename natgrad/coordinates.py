@@ -1,0 +1,191 @@
+"""The same densities in other coordinates: score and Fisher matrix follow by the Jacobian, Jᵀ S and Jᵀ F J."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+from . import arrays
+from .family import Family, stacked
+from .taylor import numerical_gradient
+
+# By how much a Jacobian may differ from differences, in units over which the densities change.
+JACOBIAN_TOLERANCE = 1e-6
+# Gauss-Legendre: how far from the middle of an interval its mean is taken, in half lengths, and with which weights.
+MEAN = ((0.9324695142031521, 0.1713244923791704), (0.6612093864662645, 0.3607615730481386))
+MEAN += ((0.2386191860831969, 0.4679139345726910),)
+# So many roundings may separate two ways to the same difference.
+ROUNDINGS = 16
+
+
+class Coordinates(NamedTuple):
+    """New coordinates φ: their names, the smooth map φ ↦ θ, and its Jacobian ∂θᵢ/∂φⱼ.
+
+    Parameters
+    ----------
+    parameters : tuple of str
+    to_theta : callable
+        From (..., dim) to (..., dim), one to one; not finite, or outside of the family, where there is no such density.
+    jacobian : callable
+        From (..., dim) to (..., dim, dim).
+
+    Examples
+    --------
+    >>> from natgrad import Exponential
+    >>> mean = Coordinates(("mean",), lambda m: 1 / m, lambda m: -1 / m[..., None] ** 2)
+    >>> reparametrize(Exponential(), mean).fisher([2])
+    array([[0.25]])
+    """
+
+    parameters: tuple[str, ...]
+    to_theta: Callable[[np.ndarray], np.ndarray]
+    jacobian: Callable[[np.ndarray], np.ndarray]
+
+
+class Reparametrized(Family):
+    # A family in other coordinates φ. Unpacked parameters are those of the family and the Jacobian, batch axes last.
+
+    def __init__(self, family: Family, coordinates: Coordinates):
+        self.family, self.coordinates, self._checked = family, coordinates, False
+        self.parameters, self.event, self._block = tuple(coordinates.parameters), family.event, family._block
+        self._observation, self._plain = family._observation, family._plain
+
+    def _map(self, phi, name):
+        with np.errstate(all="ignore"):
+            theta = np.asarray(self.coordinates.to_theta(phi), phi.dtype)
+            jacobian = np.asarray(self.coordinates.jacobian(phi), phi.dtype)
+        for found, shape in ((theta, phi.shape), (jacobian, (*phi.shape, self.dim))):
+            if found.shape != shape:
+                raise ValueError(f"`coordinates` must map {phi.shape} to {shape}, but it is mapped to {found.shape}.")
+        if not arrays.all_finite(theta) or not arrays.all_finite(jacobian):
+            raise ValueError(f"`{name}` must have finite coordinates in the family, but one of them is not finite.")
+        return theta, jacobian
+
+    def _unpack(self, phi, name):
+        theta, jacobian = self._map(phi, name)
+        unpacked = self.family._unpack(theta, name)
+        if not self._checked:
+            self._check(phi.reshape(-1, self.dim)[0].astype(np.float64), name)
+        return unpacked, np.moveaxis(jacobian, (-2, -1), (0, 1)), np.moveaxis(theta, -1, 0), np.moveaxis(phi, -1, 0)
+
+    def _check(self, phi, name):
+        # Once, at the first point: a wrong Jacobian would make a wrong score.
+        theta, jacobian = self._map(phi, name)
+        scale = np.array(self.family._unit(self.family._unpack(theta, name)))
+        unit = self._lengths(jacobian, scale)
+        if not np.isfinite(unit).all():
+            raise ValueError("`coordinates` must have an invertible Jacobian, but one of its columns is zero.")
+        expected = numerical_gradient(lambda p: self._map(p, name)[0], phi, unit)
+        error = np.abs(jacobian - expected) * unit / scale[:, None]
+        if error.max() > JACOBIAN_TOLERANCE:
+            i, j = np.unravel_index(np.argmax(error), error.shape)
+            raise ValueError(
+                f"`coordinates` must have the Jacobian of their own map, but its entry ({i}, {j}) is "
+                f"{jacobian[i, j]:.6g} where differences give {expected[i, j]:.6g}."
+            )
+        self._checked = True
+
+    def _lengths(self, jacobian, scale):
+        # How far each φⱼ goes until θ has moved by one unit.
+        with np.errstate(divide="ignore"):
+            return 1 / np.sqrt(((jacobian / scale[:, None]) ** 2).sum(axis=0))
+
+    def _log_prob(self, phi, x):
+        return self.family._log_prob(phi[0], x)
+
+    def _score(self, phi, x):
+        score = self.family._score(phi[0], x)
+        return [sum(j * s for j, s in zip(column, score, strict=True)) for column in np.swapaxes(phi[1], 0, 1)]
+
+    def _sample(self, phi, shape, rng):
+        return self.family._sample(phi[0], shape, rng)
+
+    def _rules(self, phi):
+        return self.family._rules(phi[0])
+
+    def _unit(self, phi):
+        return list(self._lengths(phi[1], np.array(self.family._unit(phi[0]))))
+
+    def _fisher(self, phi):
+        jacobian = np.moveaxis(phi[1], (0, 1), (-2, -1))
+        fisher = jacobian.mT @ self.family._fisher(phi[0]) @ jacobian
+        return (fisher + fisher.mT) / 2
+
+    def _kl(self, phi0, phi1, step):
+        # θ₁ − θ₀ is the mean of J on the way from φ₀ to φ₁, times φ₁ − φ₀, of which all digits are known. It is used
+        # where it agrees with the difference of the two rounded θ to within their rounding.
+        (theta0, _, t0, start), (theta1, _, t1, _) = phi0, phi1
+        at = lambda s: self.coordinates.jacobian((start + (1 + s) / 2 * step).T)
+        mean = sum(w / 2 * (at(-s) + at(s)) for s, w in MEAN)
+        difference, exact = t1 - t0, np.matvec(mean, step.T).T
+        agrees = np.abs(exact - difference) <= ROUNDINGS * np.finfo(float).eps * (np.abs(t0) + np.abs(t1))
+        return self.family._kl(theta0, theta1, np.where(agrees.all(axis=0), exact, difference))
+
+    def _chi2_is_finite(self, p, q):
+        return self.family._chi2_is_finite(p[0], q[0])
+
+
+def reparametrize(family: Family, coordinates: Coordinates) -> Family:
+    """The same densities in other coordinates φ, as a family of its own.
+
+    Its divergence keeps its digits for parameters so close that the Jacobian hardly changes from one to the other, and
+    loses those of θ₁ − θ₀ elsewhere.
+
+    Parameters
+    ----------
+    family : Family
+    coordinates : Coordinates
+        The Jacobian is held against differences at the first φ that is used.
+
+    Returns
+    -------
+    Family
+
+    Examples
+    --------
+    >>> from natgrad import Gaussian
+    >>> reparametrize(Gaussian(), gaussian_mean_scale).fisher([0, 2])
+    array([[0.25, 0.  ],
+           [0.  , 0.5 ]])
+    """
+    arrays.instance(family, "family", Family)
+    arrays.instance(coordinates, "coordinates", Coordinates)
+    arrays.function(coordinates.to_theta, "coordinates")
+    arrays.function(coordinates.jacobian, "coordinates")
+    if len(coordinates.parameters) != family.dim:
+        found = len(coordinates.parameters)
+        raise ValueError(
+            f"`coordinates` must have as many parameters as `family`, {family.dim}, but they have {found}."
+        )
+    return Reparametrized(family, coordinates)
+
+
+def _two(names: tuple[str, str], theta: Callable, jacobian: Callable) -> Coordinates:
+    # From two numbers to two, and to the four entries of the Jacobian, row by row.
+    def matrix(phi):
+        entries = jacobian(*np.moveaxis(phi, -1, 0))
+        return stacked([e + 0 * phi[..., 0] for e in entries]).reshape(*phi.shape, 2)
+
+    return Coordinates(names, lambda phi: stacked(theta(*np.moveaxis(phi, -1, 0))), matrix)
+
+
+# Coordinates of `Gaussian`. A negative scale is to give a negative precision, which is refused.
+gaussian_mean_scale = _two(
+    ("mu", "sigma"), lambda m, s: (m, 1 / (s * abs(s))), lambda m, s: (1, 0, 0, -2 / abs(s) ** 3)
+)
+gaussian_mean_variance = _two(("mu", "variance"), lambda m, v: (m, 1 / v), lambda m, v: (1, 0, 0, -1 / v**2))
+gaussian_mean_log_scale = _two(
+    ("mu", "log_sigma"), lambda m, s: (m, np.exp(-2 * s)), lambda m, s: (1, 0, 0, -2 * np.exp(-2 * s))
+)
+gaussian_natural = _two(
+    ("mu_tau", "minus_half_tau"),
+    lambda a, b: (-a / (2 * b), -2 * b),
+    lambda a, b: (-1 / (2 * b), a / (2 * b**2), 0, -2),
+)
+gaussian_moments = _two(
+    ("mean", "mean_square"),
+    lambda m, s: (m, 1 / (s - m**2)),
+    lambda m, s: (1, 0, 2 * m / (s - m**2) ** 2, -1 / (s - m**2) ** 2),
+)
