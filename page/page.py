@@ -1,6 +1,7 @@
 """What the book's pages load, and that they ask nobody but their own host for it."""
 
 import functools
+import html
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from docutils import nodes
 from fontTools import subset
@@ -24,9 +26,14 @@ KATEX = FOLDER / "node_modules" / "katex"
 ASSETS = {
     "katex/katex.min.css": KATEX / "dist" / "katex.min.css",
     "katex/katex.min.js": KATEX / "dist" / "katex.min.js",  # loaded only when a cell shows mathematics
+    "scrolling.js": FOLDER / "scrolling.js",
+    "search.js": FOLDER / "search.js",
     "katex/LICENSE": KATEX / "LICENSE",
     **{f"katex/fonts/{path.name}": path for path in (KATEX / "dist" / "fonts").glob("*.woff2")},
 }
+
+# Two fonts that nearly every formula needs: asked for at once, they are there when the page is first laid out.
+FONTS = ["KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2"]
 
 # Scripts and style sheets of single pages: path in _static -> the text that a page that needs it contains.
 # (What every page loads stands in _config.yml, as html_css_files and html_js_files.)
@@ -107,9 +114,14 @@ MENDED = {
     r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r'\1 aria-hidden="true"',
     # The title and the search above the contents belong to a landmark, too.
     r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"',
+    # Numbers and names of equations and sections are searched, too, before the index is.
+    r'(<script [^>]*src="([^"]*)language_data\.js[^"]*"></script>)': r'\1<script defer src="\2search.js"></script>',
     # A role that has been withdrawn; the entries are items of a list.
     r' role="doc-biblioentry"': ' role="listitem"',
 }
+
+
+LOCAL = re.compile(r'((?:href|src|action|data-content_root)=")(?![a-z]+:|[/#])(?:\./)?', re.IGNORECASE)
 
 
 class Tags(HTMLParser):
@@ -190,6 +202,28 @@ def copy_assets(app):
             shutil.copy(source, target)
 
 
+def description(doctree):
+    """The first paragraph that says something about the page, cut after a sentence or a word."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = " ".join(paragraph.astext().split())
+        if len(text) >= 80 and not paragraph.next_node(nodes.math):
+            return text if len(text) <= 160 else re.match(r".{,159}[.?!](?= )|.{,155}(?= )", text)[0] + " …"
+    return doctree.next_node(nodes.title).astext()
+
+
+def describe(app, context, doctree):
+    """What search engines and those who share a link show of the page."""
+    title, text = (html.escape(part) for part in (doctree.next_node(nodes.title).astext(), description(doctree)))
+    properties = {"og:title": title, "og:description": text, "og:type": "article"}
+    properties["og:site_name"] = html.escape(app.config.html_title)
+    if app.config.html_baseurl:  # these two have to be whole addresses
+        properties["og:url"] = context["pageurl"]
+        properties["og:image"] = app.config.html_baseurl.rstrip("/") + "/_static/preview.png"
+        properties["og:image:alt"] = "A page of the book: the same best step in the frame and on the paper"
+    tags = [f'<meta property="{name}" content="{value}">' for name, value in properties.items()]
+    return "\n".join([f'<meta name="description" content="{text}">', *tags]) + "\n"
+
+
 def needed(file, body):
     name = Path(str(file.filename)).name
     inline = getattr(file, "attributes", {}).get("body") or ""
@@ -204,8 +238,57 @@ def add_what_the_page_needs(app, pagename, templatename, context, doctree):
     for name, sign in STYLES.items():
         if sign in body:
             app.add_css_file(name)
+    if doctree is not None:
+        context["metatags"] += describe(app, context, doctree)
+    if 'class="katex"' in body:
+        for font in FONTS:
+            address = context["pathto"](f"_static/katex/fonts/{font}", 1)
+            context["metatags"] += f'<link rel="preload" as="font" type="font/woff2" href="{address}" crossorigin>\n'
     for files in ("script_files", "css_files"):
         context[files] = [file for file in context[files] if needed(file, body)]
+
+
+def labels(env):
+    """Kind, number, name, page and anchor of what the search finds beside words."""
+    for page, numbers in env.toc_secnumbers.items():
+        for entry in env.tocs[page].findall(nodes.reference):
+            number = numbers.get(entry["anchorname"])
+            if number:
+                yield "Section", ".".join(map(str, number)), entry.astext(), page, entry["anchorname"][1:]
+    for page, anchor, title in env.get_domain("std").labels.values():
+        number = env.toc_fignumbers.get(page, {}).get("figure", {}).get(anchor)
+        if number:
+            yield "Figure", ".".join(map(str, number)), title, page, anchor
+    for label, (page, _) in env.get_domain("math").equations.items():
+        anchor = nodes.make_id(f"equation-{label}")
+        number = env.toc_fignumbers.get(page, {}).get("displaymath", {}).get(anchor)
+        if number:
+            name = re.sub(r"^eq(-\d+)*-", "", label).replace("-", " ")
+            yield "Equation", ".".join(map(str, number)), name, page, anchor
+    for name, (page, anchor) in env.get_domain("std").anonlabels.items():
+        if name.startswith("note-"):
+            yield "Statement", name.removeprefix("note-").replace("-", "."), "", page, anchor
+
+
+def extend_search(app):
+    path = Path(app.outdir, "searchindex.js")
+    call, index = "Search.setIndex(", path.read_text(encoding="utf-8")
+    index = json.loads(index.removeprefix(call).removesuffix(")"))
+    index["labels"] = [
+        [kind, number, name, index["docnames"].index(page), anchor]
+        for kind, number, name, page, anchor in labels(app.env)
+    ]
+    path.write_text(f"{call}{json.dumps(index, ensure_ascii=False)})", encoding="utf-8")
+
+
+def not_found(app):
+    body = (
+        "<h1>There is no such page</h1><p>Permanent are the addresses of sections, equations, figures and errata; "
+        "this one is none of them.</p><p>"
+        '<a href="index.html">The book begins here</a>, and its <a href="search.html">search</a> '
+        "finds sections and equations by number and by name.</p>"
+    )
+    yield "404", {"title": "There is no such page", "body": body}, "page.html"
 
 
 def subset_icons(folder):
@@ -227,8 +310,11 @@ def finish(app, error):
     for pattern in UNUSED:
         for path in folder.glob(pattern):
             path.unlink()
+    extend_search(app)
     for path in sorted(folder.rglob("*.html")):
         page = path.read_text(encoding="utf-8")
+        if path.name == "404.html":  # which is shown at any address
+            page = LOCAL.sub(rf"\g<1>{urlsplit(app.config.html_baseurl).path.rstrip('/')}/", page)
         for pattern, mended in MENDED.items():
             page, count = re.subn(pattern, mended, page, flags=re.DOTALL)
             if count:
@@ -248,6 +334,7 @@ def finish(app, error):
 def setup(app):
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
     app.connect("builder-inited", copy_assets)
+    app.connect("html-collect-pages", not_found)
     app.connect("html-page-context", add_what_the_page_needs, priority=900)  # after what the extensions add
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
