@@ -84,7 +84,7 @@ SAYING = {"alternate", "author", "canonical", "index", "license", "next", "prev"
 FOREIGN = re.compile(r"(?:[a-z]+:)?//", re.IGNORECASE)
 FOREIGN_IN_CSS = re.compile(r"(?:url\(\s*|@import\s+)['\"]?(?:[a-z]+:)?//[^)'\"\s]*", re.IGNORECASE)
 
-# What is mended in the pages of the theme and of Sphinx: a pattern, and what takes its place.
+# What is mended in the pages and scripts of the theme and of Sphinx: a pattern, and what takes its place.
 # The build fails on a pattern that is found nowhere, so that none outlives its reason.
 MENDED = {
     # A copy of the icons that are there as a font, of half a megabyte.
@@ -108,14 +108,16 @@ MENDED = {
         r'<summary><span class="collapsed admonition-title">\1</span>'
         r'<span class="expanded admonition-title">\2</span></summary>'
     ),
-    # The shortcut is no part of the button's name.
-    r'<span class="search-button__kbd-shortcut">': '<span class="search-button__kbd-shortcut" aria-hidden="true">',
+    # The words on the button, shortcut included, are its name.
+    r'(<button class="btn search-button-field [^>]*?) aria-label="[^"]*"': r"\1",
     # The button says what it does; its three icons only say it again.
     r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r'\1 aria-hidden="true"',
     # The title and the search above the contents belong to a landmark, too.
     r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"',
     # Numbers and names of equations and sections are searched, too, before the index is.
     r'(<script [^>]*src="([^"]*)language_data\.js[^"]*"></script>)': r'\1<script defer src="\2search.js"></script>',
+    # scrolling.js does it without having the whole page laid out.
+    r'document\.querySelectorAll\(\["pre",".nboutput [^)]*\)\)': "[]",
     # A role that has been withdrawn; the entries are items of a list.
     r' role="doc-biblioentry"': ' role="listitem"',
 }
@@ -311,7 +313,7 @@ def finish(app, error):
         for path in folder.glob(pattern):
             path.unlink()
     extend_search(app)
-    for path in sorted(folder.rglob("*.html")):
+    for path in sorted([*folder.rglob("*.html"), *folder.glob("_static/scripts/*.js")]):
         page = path.read_text(encoding="utf-8")
         if path.name == "404.html":  # which is shown at any address
             page = LOCAL.sub(rf"\g<1>{urlsplit(app.config.html_baseurl).path.rstrip('/')}/", page)
@@ -320,7 +322,8 @@ def finish(app, error):
             if count:
                 unused.discard(pattern)
         path.write_text(page, encoding="utf-8")
-        problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
+        if path.suffix == ".html":
+            problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
     node("styles.mjs", str(folder)).check_returncode()
     subset_icons(folder)
     for path in sorted(folder.rglob("*.css")):
