@@ -92,7 +92,7 @@ MENDED = {
     # Scripts that the page does not wait for need no head start before its style sheets.
     r'<link rel="preload" as="script"[^>]*>\s*': "",
     # The page is shown before its scripts are run; their order stays.
-    r"<script ((?!defer)[^>]*)src=": r"<script \1defer src=",
+    r'<script (?![^>]*(?:defer|type="module"))([^>]*)src=': r"<script \1defer src=",
     # Light or dark is known before the first paint, so that nothing is painted twice.
     r'document\.documentElement\.dataset\.theme = localStorage.getItem\("theme"\) \|\| "auto";': (
         'const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", '
