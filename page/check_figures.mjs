@@ -1,4 +1,5 @@
 // The figures that can be dragged, moved by mouse, touch and keyboard: the numbers they show must be those of natgrad.
+// Of all elements, or of those that are named: node check_figures.mjs natgrad-coin
 
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
@@ -13,9 +14,11 @@ const problems = [];
 const states = [];
 const server = await serve();
 const browser = await launch();
-const figures = pages().flatMap((page) =>
-  [...readFileSync(join(BOOK, page), "utf8").matchAll(/<(natgrad-[a-z]+) class/g)].map(([, tag]) => ({ page, tag })),
-);
+const wanted = process.argv.slice(2);
+const figures = pages().flatMap((page) => {
+  const tags = [...readFileSync(join(BOOK, page), "utf8").matchAll(/<(natgrad-[a-z]+) class/g)].map(([, tag]) => tag);
+  return tags.filter((tag) => !wanted.length || wanted.includes(tag)).map((tag) => ({ page, tag }));
+});
 
 // How far, in units of the figure, each handle is moved: by mouse, and back and elsewhere by touch.
 // Then what is done by keyboard: [what has the focus, keys].
@@ -75,20 +78,21 @@ const read = (element, what) =>
   }, what);
 const numbers = (text) => text.match(/-?\d+(\.\d+)?/g).map(Number);
 
+const stepOf = (tag, handle) => ({ "natgrad-coin": 0.01, "natgrad-paper": handle === "vector" ? 0.25 : 0.1 })[tag] ?? 0.1;
+
 // Pixels to a unit, right and up, from what the figure says about its scale: its extent, or the marks on its axes.
 const unit = (element, handle) =>
   element.evaluate((figure, handle) => {
     const { width, height } = figure.querySelector("svg").getBoundingClientRect();
-    const { extent, gradient, tag } = JSON.parse(figure.dataset.figure);
+    const { extent, tag } = JSON.parse(figure.dataset.figure);
     if (extent) return Array(2).fill(Math.min(width, height) / 2 / extent);
-    // The ticks of the plane in question: the axes come in the order of the handles.
     const ticks = [...figure.querySelectorAll(".tick")].map((tick) => {
       const { x, y, width, height } = tick.getBoundingClientRect();
       const across = tick.getAttribute("text-anchor") === "middle";
       return { across, value: Number(tick.textContent.replace("−", "-")), at: across ? x + width / 2 : y + height / 2 };
     });
-    const last = tag === "natgrad-step" ? (handle === "tau" ? 7 + 6 : 7 + 12) : ticks.length;
-    const plane = tag === "natgrad-step" ? ticks.slice(last - 6, last) : ticks;
+    // The densities come first, with seven, and then the two planes, with six each.
+    const plane = tag === "natgrad-step" ? ticks.slice(7).slice(handle === "tau" ? 0 : 6).slice(0, 6) : ticks;
     const scale = [true, false].map((across) => {
       const [a, b] = [0, -1].map((i) => plane.filter((tick) => tick.across === across).at(i));
       return Math.abs((b.at - a.at) / (b.value - a.value));
@@ -103,7 +107,7 @@ async function drag(page, element, [name, right, up], touch) {
   // Not quite in the middle: the handle must not jump to the finger.
   const from = [box.x + box.width / 2 + 3, box.y + box.height / 2 - 2];
   const [x, y] = await unit(element, name);
-  const [step, start] = [{ "natgrad-paper": { vector: 0.25 }, "natgrad-coin": { theta: 0.01, theta0: 0.01 } }[before.tag]?.[name] ?? 0.1, numbers(before.inputs[name])];
+  const start = numbers(before.inputs[name]);
   const move = [right, up];
   const to = [from[0] + move[0] * x, from[1] - move[1] * y];
   const scrolled = await page.evaluate(() => scrollY);
@@ -123,20 +127,30 @@ async function drag(page, element, [name, right, up], touch) {
   if ((await page.evaluate(() => scrollY)) !== scrolled) problems.push(`${before.tag}: the page scrolls while ${name} is dragged`);
   const after = await read(element, before.what);
   // Where it should be: in its own coordinates, and in whole steps. A step to the side may be lost to rounding of pixels.
-  const wanted = before.tag === "natgrad-paper" && name === "coordinates" ? inverse(before.start.frame, move) : move;
+  const goal = before.tag === "natgrad-paper" && name === "coordinates" ? inverse(before.start.frame, move) : move;
   const moved = numbers(after.inputs[name]).map((z, i) => z - start[i]);
-  const steps = before.tag === "natgrad-step" && name === "sigma" ? [0.1, 0.2] : [step, step];
-  if (moved.some((z, i) => !(Math.abs(z - wanted[i]) <= 0.51 * steps[i] + 0.02 * Math.abs(wanted[i]))))
-    problems.push(`${before.tag}, ${after.what}: moved by ${moved}, not ${wanted}`);
+  const step = stepOf(before.tag, name);
+  if (moved.some((z, i) => !(Math.abs(z - goal[i]) <= 0.51 * step + 0.02 * Math.abs(goal[i]))))
+    problems.push(`${before.tag}, ${after.what}: moved by ${moved}, not ${goal}`);
   states.push(after);
 }
 const inverse = ([[a, b], [c, d]], [x, y]) => [(d * x - b * y) / (a * d - b * c), (a * y - c * x) / (a * d - b * c)];
 
 async function press(page, element, [target, keys]) {
+  const before = await read(element);
   const focus = target === "input" ? element.locator("input:checked, input[type=range]") : element.locator(`[data-handle=${target}]`);
   await focus.focus();
   for (const key of keys.split(" ")) await page.keyboard.press(key);
-  states.push(await read(element, `keyboard: ${target} ${keys}`));
+  const after = await read(element, `keyboard: ${target} ${keys}`);
+  if (/^(((Shift\+)?Arrow|Page)(Left|Right|Up|Down) ?)+$/.test(keys) && target !== "input") {
+    const start = numbers(before.inputs[target]);
+    const moves = keys.split(" ").map((key) => {
+      const size = stepOf(after.tag, target) * (/Shift|Page/.test(key) ? 5 : 1) * (/Left|Down/.test(key) ? -1 : 1);
+      return start.length === 1 ? [size] : /Left|Right/.test(key) ? [size, 0] : [0, size];
+    });
+    after.expected = { [target]: start.map((z, i) => z + moves.reduce((sum, move) => sum + move[i], 0)) };
+  }
+  states.push(after);
 }
 
 // Lead a handle somewhere, as a reader would who has no mouse.
@@ -144,7 +158,7 @@ async function lead(page, element, [what, places, norm]) {
   if (norm) await element.locator(`[value="${norm}"]`).check();
   for (const [name, goal] of Object.entries(places)) {
     await element.locator(`[data-handle=${name}]`).focus();
-    const step = { "natgrad-coin": 0.01, "natgrad-paper": name === "vector" ? 0.25 : 0.1 }[await element.evaluate((e) => e.localName)] ?? 0.1;
+    const step = stepOf(await element.evaluate((figure) => figure.localName), name);
     for (const [i, keys] of [["ArrowLeft", "ArrowRight"], ["ArrowDown", "ArrowUp"]].slice(0, goal.length).entries()) {
       const now = numbers((await read(element)).inputs[name])[i];
       const count = Math.round((goal[i] - now) / step);
@@ -224,7 +238,7 @@ for (const { page: address, tag } of figures) {
 await browser.close();
 await server.close();
 
-for (const tag of Object.keys(MOVES)) if (!figures.some((figure) => figure.tag === tag)) problems.push(`no page has a ${tag}`);
+for (const tag of wanted.length ? wanted : Object.keys(MOVES)) if (!figures.some((figure) => figure.tag === tag)) problems.push(`no page has a ${tag}`);
 const answer = execFileSync(join(FOLDER, "../.venv/bin/python"), [join(FOLDER, "check_figures.py")], { input: JSON.stringify(states), encoding: "utf8" });
 problems.push(...answer.split("\n").filter(Boolean));
 const bytes = ["figures.js", "figures.css"].reduce((sum, file) => sum + gzipSync(readFileSync(join(BOOK, "_static", file))).length, 0);

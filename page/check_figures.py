@@ -146,7 +146,7 @@ def step(start, state, inputs, rows, message):
     for column, name in enumerate(to_tau):
         g, natural = in_letters(to_tau[name], here[name], gradient)
         yield rows["gradient"][column], g
-        yield f"{inputs[name][0]:.1f} {inputs[name][1]:.1f}", g
+        yield f"{inputs[name][0]:.2f} {inputs[name][1]:.2f}", g
         yield rows["natural"][column], natural
         for kind, way in zip(ends, (g, natural), strict=True):
             m, t = end_of_step(to_tau[name], here[name], way, state["price"])

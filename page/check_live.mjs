@@ -1,6 +1,8 @@
 // Run, Edit, Reset, Stop: what a reader does with cells, and how long it takes until the first result.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { launch, report, serve, watch } from "./browser.mjs";
 
 const { url, close } = await serve();
@@ -82,6 +84,14 @@ const claims = {
     const kinds = await cell(3).locator(".cell_output > *").evaluateAll((shown) => shown.map((each) => each.classList[1]));
     assert.deepEqual(kinds, ["stream", "text_latex", "stream", "text_plain"]);
     assert.equal((await cell(3).locator(".text_plain").innerText()).trim(), "{'three': [3.0, 3.0, 3.0]}");
+  },
+  async "what is shown passes axe"({ page, state, write }) {
+    await write(3, 'print("wide " * 100)\nprint("long\\n" * 100)\ndisplay(sp.Matrix(range(40)).T)\n1 / 0');
+    await page.keyboard.press("Shift+Enter");
+    await state(3, "error");
+    await page.evaluate(readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8"));
+    const { violations } = await page.evaluate(() => window.axe.run(".python-controls, .cell"));
+    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
   },
   async "Tab indents, Escape leaves the editor"({ page, editor, cell }) {
     await editor.focus();

@@ -85,8 +85,9 @@
       const length = Math.hypot(...along);
       if (length < 14) return "";
       const unit = times(1 / length, along);
-      const [x, y] = plus(this.place(tip), plus(times(beyond, unit), times(aside, [-unit[1], unit[0]])));
-      const half = 4 * plain(content).length; // its width, roughly: the label stays in the rectangle
+      const away = plus(times(beyond, unit), times(aside, [-unit[1], unit[0]]));
+      const half = 4 * plain(content).length; // of its width, roughly: the label stays off the tip, and in the rectangle
+      const [x, y] = plus(plus(this.place(tip), away), [(0.8 * half * away[0]) / Math.hypot(...away), 0]);
       const kept = [clamp(x, [this.left + half, this.left + this.width - half]), clamp(y + 4.5, [this.top + 12, this.top + this.height - 4])];
       return this.text(this.point(kept), content, classes);
     }
@@ -296,7 +297,7 @@
       this.querySelector(`[value="${name}"]`).checked = true;
       const head = ["", "vector", "slope"];
       const none = ["–", "–"];
-      const names = [swatch("gradient", "∇<i>f</i>"), swatch("natural", "Σ∇<i>f</i>"), swatch("natural", "best, ‖<i>u</i>‖ = 1")];
+      const names = [swatch("gradient", "∇<i>f</i>"), swatch("natural dotted", "Σ∇<i>f</i>"), swatch("natural", "best, ‖<i>u</i>‖ = 1")];
       let drawing = plane.cross() + plane.line(norm.ball, "ball area");
       if (isZero(gradient)) {
         const rows = [["gradient", names[0], "(0.0, 0.0)", "0.00"], ["natural", names[1], ...none], ["best", names[2], ...none]];
@@ -568,11 +569,11 @@
         const gradient = this.gradientIn(name);
         return {
           name, label: `Tip of the gradient in mu and ${name}`, color: "gradient", plane: this.planes[name], step: 0.1,
-          at: plus(here, times(0.4, gradient)), value: this.state.gradient,
+          at: plus(here, times(0.4, gradient)), value: gradient,
           reach: [[-1.2, 1.2], [0.1, 2.5]],
-          toPoint: ([a, b]) => plus(here, times(0.4, [a, b * slope])),
-          toValue: (p) => times(2.5, [p[0] - here[0], (p[1] - here[1]) / slope]),
-          set: (value) => (this.state.gradient = value), text: `gradient ${vector(gradient, 1)}`,
+          toPoint: (g) => plus(here, times(0.4, g)),
+          toValue: (point) => times(2.5, plus(point, times(-1, here))),
+          set: ([along, across]) => (this.state.gradient = [along, across / slope]), text: `gradient ${vector(gradient)}`,
         };
       });
     }
@@ -610,8 +611,8 @@
         const gradient = this.gradientIn(name);
         const fisher = letters[name].fisher(here);
         const natural = gradient.map((g, i) => g / fisher[i]);
-        rows[0].push(vector(gradient, 1));
-        rows[1].push(vector(natural, 1));
+        rows[0].push(vector(gradient));
+        rows[1].push(vector(natural));
         if (flat) rows[2].push("–"), rows[3].push("–");
         else {
           steps[name] = { gradient, natural, plainEnd: this.reach(name, gradient, price), naturalEnd: this.reach(name, natural, price) };

@@ -116,8 +116,25 @@ def load_script(app, pagename, templatename, context, doctree):
         app.add_js_file("cells.js", loading_method="defer", **app.live_cells)
 
 
+def offer_notebooks(app, pagename, templatename, context, doctree):
+    """All notebooks, in the same menu as that of the page."""
+    for group in context.get("header_buttons", []):
+        if group["label"] == "download-buttons":
+            group["buttons"].append(
+                {
+                    "type": "link",
+                    "url": context["pathto"]("notebooks.zip", 1),
+                    "text": "all notebooks",
+                    "icon": "fas fa-file-zipper",
+                    "tooltip": "Download all notebooks and natgrad",
+                    "label": "download-notebooks-button",
+                }
+            )
+
+
 def setup(app):
     app.connect("builder-inited", put_python_into_the_book)
     app.connect("doctree-resolved", make_room)
     app.connect("html-page-context", load_script)
+    app.connect("html-page-context", offer_notebooks, priority=502)  # when the theme has made its menu
     return {"parallel_read_safe": True, "parallel_write_safe": True}

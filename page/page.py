@@ -1,6 +1,7 @@
 """What the book's pages load, and that they ask nobody but their own host for it."""
 
 import functools
+import html
 import json
 import re
 import shutil
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from docutils import nodes
 from fontTools import subset
@@ -24,9 +26,14 @@ KATEX = FOLDER / "node_modules" / "katex"
 ASSETS = {
     "katex/katex.min.css": KATEX / "dist" / "katex.min.css",
     "katex/katex.min.js": KATEX / "dist" / "katex.min.js",  # loaded only when a cell shows mathematics
+    "scrolling.js": FOLDER / "scrolling.js",
+    "search.js": FOLDER / "search.js",
     "katex/LICENSE": KATEX / "LICENSE",
     **{f"katex/fonts/{path.name}": path for path in (KATEX / "dist" / "fonts").glob("*.woff2")},
 }
+
+# Two fonts that nearly every formula needs: asked for at once, they are there when the page is first laid out.
+FONTS = ["KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2"]
 
 # Scripts and style sheets of single pages: path in _static -> the text that a page that needs it contains.
 # (What every page loads stands in _config.yml, as html_css_files and html_js_files.)
@@ -77,7 +84,7 @@ SAYING = {"alternate", "author", "canonical", "index", "license", "next", "prev"
 FOREIGN = re.compile(r"(?:[a-z]+:)?//", re.IGNORECASE)
 FOREIGN_IN_CSS = re.compile(r"(?:url\(\s*|@import\s+)['\"]?(?:[a-z]+:)?//[^)'\"\s]*", re.IGNORECASE)
 
-# What is mended in the pages of the theme and of Sphinx: a pattern, and what takes its place.
+# What is mended in the pages and scripts of the theme and of Sphinx: a pattern, and what takes its place.
 # The build fails on a pattern that is found nowhere, so that none outlives its reason.
 MENDED = {
     # A copy of the icons that are there as a font, of half a megabyte.
@@ -85,7 +92,7 @@ MENDED = {
     # Scripts that the page does not wait for need no head start before its style sheets.
     r'<link rel="preload" as="script"[^>]*>\s*': "",
     # The page is shown before its scripts are run; their order stays.
-    r"<script ((?!defer)[^>]*)src=": r"<script \1defer src=",
+    r'<script (?![^>]*(?:defer|type="module"))([^>]*)src=': r"<script \1defer src=",
     # Light or dark is known before the first paint, so that nothing is painted twice.
     r'document\.documentElement\.dataset\.theme = localStorage.getItem\("theme"\) \|\| "auto";': (
         'const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", '
@@ -101,15 +108,22 @@ MENDED = {
         r'<summary><span class="collapsed admonition-title">\1</span>'
         r'<span class="expanded admonition-title">\2</span></summary>'
     ),
-    # The shortcut is no part of the button's name.
-    r'<span class="search-button__kbd-shortcut">': '<span class="search-button__kbd-shortcut" aria-hidden="true">',
+    # The words on the button, shortcut included, are its name.
+    r'(<button class="btn search-button-field [^>]*?) aria-label="[^"]*"': r"\1",
     # The button says what it does; its three icons only say it again.
     r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r'\1 aria-hidden="true"',
     # The title and the search above the contents belong to a landmark, too.
     r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"',
+    # Numbers and names of equations and sections are searched, too, before the index is.
+    r'(<script [^>]*src="([^"]*)language_data\.js[^"]*"></script>)': r'\1<script defer src="\2search.js"></script>',
+    # scrolling.js does it without having the whole page laid out.
+    r'document\.querySelectorAll\(\["pre",".nboutput [^)]*\)\)': "[]",
     # A role that has been withdrawn; the entries are items of a list.
     r' role="doc-biblioentry"': ' role="listitem"',
 }
+
+
+LOCAL = re.compile(r'((?:href|src|action|data-content_root)=")(?![a-z]+:|[/#])(?:\./)?', re.IGNORECASE)
 
 
 class Tags(HTMLParser):
@@ -190,6 +204,28 @@ def copy_assets(app):
             shutil.copy(source, target)
 
 
+def description(doctree):
+    """The first paragraph that says something about the page, cut after a sentence or a word."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        text = " ".join(paragraph.astext().split())
+        if len(text) >= 80 and not paragraph.next_node(nodes.math):
+            return text if len(text) <= 160 else re.match(r".{,159}[.?!](?= )|.{,155}(?= )", text)[0] + " …"
+    return doctree.next_node(nodes.title).astext()
+
+
+def describe(app, context, doctree):
+    """What search engines and those who share a link show of the page."""
+    title, text = (html.escape(part) for part in (doctree.next_node(nodes.title).astext(), description(doctree)))
+    properties = {"og:title": title, "og:description": text, "og:type": "article"}
+    properties["og:site_name"] = html.escape(app.config.html_title)
+    if app.config.html_baseurl:  # these two have to be whole addresses
+        properties["og:url"] = context["pageurl"]
+        properties["og:image"] = app.config.html_baseurl.rstrip("/") + "/_static/preview.png"
+        properties["og:image:alt"] = "A page of the book: the same best step in the frame and on the paper"
+    tags = [f'<meta property="{name}" content="{value}">' for name, value in properties.items()]
+    return "\n".join([f'<meta name="description" content="{text}">', *tags]) + "\n"
+
+
 def needed(file, body):
     name = Path(str(file.filename)).name
     inline = getattr(file, "attributes", {}).get("body") or ""
@@ -204,8 +240,57 @@ def add_what_the_page_needs(app, pagename, templatename, context, doctree):
     for name, sign in STYLES.items():
         if sign in body:
             app.add_css_file(name)
+    if doctree is not None:
+        context["metatags"] += describe(app, context, doctree)
+    if 'class="katex"' in body:
+        for font in FONTS:
+            address = context["pathto"](f"_static/katex/fonts/{font}", 1)
+            context["metatags"] += f'<link rel="preload" as="font" type="font/woff2" href="{address}" crossorigin>\n'
     for files in ("script_files", "css_files"):
         context[files] = [file for file in context[files] if needed(file, body)]
+
+
+def labels(env):
+    """Kind, number, name, page and anchor of what the search finds beside words."""
+    for page, numbers in env.toc_secnumbers.items():
+        for entry in env.tocs[page].findall(nodes.reference):
+            number = numbers.get(entry["anchorname"])
+            if number:
+                yield "Section", ".".join(map(str, number)), entry.astext(), page, entry["anchorname"][1:]
+    for page, anchor, title in env.get_domain("std").labels.values():
+        number = env.toc_fignumbers.get(page, {}).get("figure", {}).get(anchor)
+        if number:
+            yield "Figure", ".".join(map(str, number)), title, page, anchor
+    for label, (page, _) in env.get_domain("math").equations.items():
+        anchor = nodes.make_id(f"equation-{label}")
+        number = env.toc_fignumbers.get(page, {}).get("displaymath", {}).get(anchor)
+        if number:
+            name = re.sub(r"^eq(-\d+)*-", "", label).replace("-", " ")
+            yield "Equation", ".".join(map(str, number)), name, page, anchor
+    for name, (page, anchor) in env.get_domain("std").anonlabels.items():
+        if name.startswith("note-"):
+            yield "Statement", name.removeprefix("note-").replace("-", "."), "", page, anchor
+
+
+def extend_search(app):
+    path = Path(app.outdir, "searchindex.js")
+    call, index = "Search.setIndex(", path.read_text(encoding="utf-8")
+    index = json.loads(index.removeprefix(call).removesuffix(")"))
+    index["labels"] = [
+        [kind, number, name, index["docnames"].index(page), anchor]
+        for kind, number, name, page, anchor in labels(app.env)
+    ]
+    path.write_text(f"{call}{json.dumps(index, ensure_ascii=False)})", encoding="utf-8")
+
+
+def not_found(app):
+    body = (
+        "<h1>There is no such page</h1><p>Permanent are the addresses of sections, equations, figures and errata; "
+        "this one is none of them.</p><p>"
+        '<a href="index.html">The book begins here</a>, and its <a href="search.html">search</a> '
+        "finds sections and equations by number and by name.</p>"
+    )
+    yield "404", {"title": "There is no such page", "body": body}, "page.html"
 
 
 def subset_icons(folder):
@@ -227,14 +312,18 @@ def finish(app, error):
     for pattern in UNUSED:
         for path in folder.glob(pattern):
             path.unlink()
-    for path in sorted(folder.rglob("*.html")):
+    extend_search(app)
+    for path in sorted([*folder.rglob("*.html"), *folder.glob("_static/scripts/*.js")]):
         page = path.read_text(encoding="utf-8")
+        if path.name == "404.html":  # which is shown at any address
+            page = LOCAL.sub(rf"\g<1>{urlsplit(app.config.html_baseurl).path.rstrip('/')}/", page)
         for pattern, mended in MENDED.items():
             page, count = re.subn(pattern, mended, page, flags=re.DOTALL)
             if count:
                 unused.discard(pattern)
         path.write_text(page, encoding="utf-8")
-        problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
+        if path.suffix == ".html":
+            problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
     node("styles.mjs", str(folder)).check_returncode()
     subset_icons(folder)
     for path in sorted(folder.rglob("*.css")):
@@ -248,6 +337,7 @@ def finish(app, error):
 def setup(app):
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
     app.connect("builder-inited", copy_assets)
+    app.connect("html-collect-pages", not_found)
     app.connect("html-page-context", add_what_the_page_needs, priority=900)  # after what the extensions add
     app.connect("build-finished", finish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,142 @@
+"""Which edition this is, where it is published, and how to cite it: all of it from CITATION.cff.
+
+Two lines there say where the book is published (`url`) and where its source is (`repository-code`).
+Without them no page names an address; with them the pages have canonical links, a sitemap, and buttons
+for Binder, Colab and the repository.
+"""
+
+import subprocess
+from functools import cache
+from html import escape
+from pathlib import Path
+
+import yaml
+from cffconvert import Citation
+from docutils import nodes
+from sphinx.util.docutils import SphinxDirective
+
+ROOT = Path(__file__).parents[1]
+BRANCH = "main"
+BUTTONS = {
+    "repository_branch": BRANCH,
+    "use_repository_button": True,
+    "use_issues_button": True,
+    "launch_buttons": {
+        "notebook_interface": "jupyterlab",
+        "binderhub_url": "https://mybinder.org",
+        "colab_url": "https://colab.research.google.com",
+    },
+}
+
+ELSEWHERE = """\
+The rocket at the top of a chapter opens it on Binder, where everything is installed, or on Colab,
+where `%pip install "natgrad @ git+{repository}"` has to be run first; both are run by others.
+"""
+
+
+@cache
+def citation(root=ROOT):
+    return yaml.safe_load((root / "CITATION.cff").read_text(encoding="utf-8"))
+
+
+def address(root=ROOT):
+    """Where the book is published, with a slash at the end, or nothing."""
+    url = citation(root).get("url", "")
+    return url and url.rstrip("/") + "/"
+
+
+def repository(root=ROOT):
+    return citation(root).get("repository-code", "").removesuffix("/").removesuffix(".git")
+
+
+@cache
+def commit(root=ROOT):
+    """The commit that the book is made from, or nothing where its folder is not a clone of its own."""
+
+    def git(*arguments):
+        answer = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
+        return answer.stdout.strip() if answer.returncode == 0 else ""
+
+    try:
+        top = git("rev-parse", "--show-toplevel")
+        own = top and Path(top).resolve() == Path(root).resolve()
+        return own and git("describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*")
+    except FileNotFoundError:  # there is no git
+        return ""
+
+
+def edition(root=ROOT):
+    """`Version 0.1.0, commit 0123456789`; with a + if files have been changed since."""
+    found = commit(root)
+    return f"Version {citation(root)['version']}" + (f", commit {found}" if found else "")
+
+
+def bibtex(root=ROOT):
+    """The book's BibTeX entry, with a key of its own and the edition."""
+    entry = Citation((root / "CITATION.cff").read_text(encoding="utf-8")).as_bibtex().strip()
+    details = citation(root)
+    entry = entry.replace("YourReferenceHere", f"natgrad{details['date-released'].year}", 1)
+    for author in details["authors"]:
+        if "name" in author:  # one name, of which no part is a family name
+            entry = entry.replace(author["name"], f"{{{author['name']}}}", 1)
+    return entry.removesuffix("\n}") + f",\nnote = {{{edition(root)}}}\n}}"
+
+
+def bibtex_of_the_note(folder=ROOT / "chapters"):
+    entries = (folder / "references.bib").read_text(encoding="utf-8").split("\n\n")
+    return next(entry.strip() for entry in entries if entry.startswith("@misc{madsen2016,"))
+
+
+class Citing(SphinxDirective):
+    """`{citing} bibtex`, `note` or `elsewhere`: the entry for the book, for the note, or the other places to run it."""
+
+    required_arguments = 1
+
+    def run(self):
+        self.env.note_dependency(str(Path(self.env.srcdir, "CITATION.cff")))
+        root = Path(self.env.srcdir)
+        if self.arguments == ["elsewhere"]:
+            text = ELSEWHERE.format(repository=repository(root)) if repository(root) else ""
+            return self.parse_text_to_nodes(text)
+        text = bibtex(root) if self.arguments == ["bibtex"] else bibtex_of_the_note(root / "chapters")
+        return [nodes.literal_block(text, text, language="bibtex")]
+
+
+def configure(app, config):
+    root = Path(app.srcdir)
+    footer = escape(edition(root))
+    if address(root):
+        config.html_baseurl = address(root)
+    if repository(root):
+        config.html_theme_options |= {**BUTTONS, "repository_url": repository(root)}
+    config.html_theme_options["extra_footer"] = f"<p>{footer}</p>"
+
+
+def page_address(app, pagename):
+    """The one address of a page; that of the first page is the book's own."""
+    root = app.config.root_doc
+    return app.config.html_baseurl + ("" if pagename == root else app.builder.get_target_uri(pagename))
+
+
+def add_canonical_link(app, pagename, templatename, context, doctree):
+    if app.config.html_baseurl:
+        context["pageurl"] = page_address(app, pagename) if doctree is not None else None
+
+
+def write_sitemap(app, error):
+    if error or app.builder.name != "html" or not app.config.html_baseurl:
+        return
+    pages = sorted(page_address(app, page) for page in app.env.found_docs)
+    sitemap = '<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
+    sitemap += "".join(f"  <url><loc>{escape(page)}</loc></url>\n" for page in pages) + "</urlset>\n"
+    Path(app.outdir, "sitemap.xml").write_text(sitemap, encoding="utf-8")
+    robots = f"User-agent: *\nAllow: /\nSitemap: {app.config.html_baseurl}sitemap.xml\n"
+    Path(app.outdir, "robots.txt").write_text(robots, encoding="utf-8")
+
+
+def setup(app):
+    app.add_directive("citing", Citing)
+    app.connect("config-inited", configure)
+    app.connect("html-page-context", add_canonical_link)
+    app.connect("build-finished", write_sitemap)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,155 @@
+"""The book names no address before it has one; then its links, sitemap, buttons and entries follow from two lines."""
+
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from xml.etree import ElementTree
+
+import publishing
+import pytest
+import yaml
+
+import natgrad
+
+ROOT = Path(__file__).parents[1]
+URL, SOURCE = "https://example.org/book", "https://github.com/example/natgrad"
+CONF = """
+extensions = ["myst_nb", "publishing"]
+html_theme = "sphinx_book_theme"
+nb_execution_mode = "off"
+"""
+INDEX = """# A book
+
+```{citing} bibtex
+```
+
+```{citing} elsewhere
+```
+
+```{toctree}
+chapter
+```
+"""
+
+
+def build(folder, **addresses):
+    """A book of two pages with the project's own CITATION.cff, and the addresses in it."""
+    source = folder / "book"
+    source.mkdir()
+    details = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8")) | addresses
+    (source / "CITATION.cff").write_text(yaml.safe_dump(details), encoding="utf-8")
+    (source / "conf.py").write_text(CONF)
+    (source / "index.md").write_text(INDEX)
+    shutil.copy(ROOT / "chapters" / "1_natural_gradients.ipynb", source / "chapter.ipynb")
+    path = f"import sys; sys.path.insert(0, {str(ROOT / 'page')!r}); from sphinx.cmd.build import main; "
+    command = [sys.executable, "-c", path + "sys.exit(main(sys.argv[1:]))", "-q", source, folder / "html"]
+    subprocess.run(command, check=True, capture_output=True)
+    kinds = (".html", ".txt", ".xml")
+    return {file.name: file.read_text(encoding="utf-8") for file in folder.glob("html/*.*") if file.suffix in kinds}
+
+
+def addresses(page):
+    """The hosts that a page names, apart from namespaces and from what Sphinx says of itself."""
+    found = re.findall(r'https?://[^"\'\s<>})]+', page)
+    credit = r"https?://(www\.w3\.org|sphinx-book-theme|www\.sphinx|pydata|cdn\.jsdelivr\.net/npm/mathjax|ebp\.|docs\.)"
+    return {address for address in found if not re.match(credit, address)}
+
+
+def test_without_an_address_there_is_none(tmp_path):
+    book = build(tmp_path)
+    assert not {"sitemap.xml", "robots.txt"} & book.keys()
+    for name in ("index.html", "chapter.html"):
+        assert not addresses(book[name])
+        assert "canonical" not in book[name]
+        assert "Binder" not in book[name]
+        assert "Colab" not in book[name]
+        assert f"Version {natgrad.__version__}" in book[name]
+        assert ", commit" not in book[name]  # the folder is no clone
+
+
+def test_with_an_address_everything_leads_there(tmp_path):
+    book = build(tmp_path, **{"url": URL, "repository-code": SOURCE})
+    assert f'<link rel="canonical" href="{URL}/" />' in book["index.html"]
+    assert f'<link rel="canonical" href="{URL}/chapter.html" />' in book["chapter.html"]
+    assert "canonical" not in book["search.html"]
+    places = [place.text for place in ElementTree.fromstring(book["sitemap.xml"]).iter() if place.tag.endswith("loc")]
+    assert places == [f"{URL}/", f"{URL}/chapter.html"]
+    assert f"Sitemap: {URL}/sitemap.xml" in book["robots.txt"].splitlines()
+    path = "example/natgrad"
+    assert f"https://mybinder.org/v2/gh/{path}/main?urlpath=lab/tree/chapter.ipynb" in book["chapter.html"]
+    assert f"https://colab.research.google.com/github/{path}/blob/main/chapter.ipynb" in book["chapter.html"]
+    assert f'href="{SOURCE}"' in book["chapter.html"]
+    assert f'href="{SOURCE}/issues/new?' in book["chapter.html"]
+    assert f"git+{SOURCE}" in book["index.html"]
+    assert f"url = {{{URL}}}" in re.sub("<.*?>", "", book["index.html"])
+
+
+def test_the_entry_names_the_version_and_one_author():
+    entry = publishing.bibtex(ROOT)
+    assert re.match(r"@misc\{natgrad\d{4},\n", entry)
+    assert "author = {{The natgrad contributors}}," in entry
+    assert f"note = {{Version {natgrad.__version__}" in entry
+    assert entry.count("{") == entry.count("}")
+
+
+def test_the_note_is_cited_too():
+    entry = publishing.bibtex_of_the_note()
+    assert entry.startswith("@misc{madsen2016,")
+    assert entry.endswith("\n}")
+    assert "Madsen, Mathias Winther" in entry
+
+
+def git(folder, *arguments):
+    identity = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+    subprocess.run(["git", *identity, *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def test_the_commit_is_that_of_a_clone_and_says_what_was_changed(tmp_path):
+    folder = tmp_path / "clone"
+    (folder / "inside").mkdir(parents=True)
+    git(folder, "init")
+    file = folder / "file"
+    file.write_text("one")
+    git(folder, "add", ".")
+    git(folder, "commit", "-m", "one")
+    git(folder, "tag", "-a", "v1", "-m", "a tag that the commit is not called by")
+    committed = publishing.commit.__wrapped__(folder)
+    assert re.fullmatch("[0-9a-f]{10}", committed)
+    file.write_text("two")
+    assert publishing.commit.__wrapped__(folder) == committed + "+"
+    assert not publishing.commit.__wrapped__(folder / "inside")
+    assert not publishing.commit.__wrapped__(tmp_path)
+
+
+def test_without_git_there_is_no_commit(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not publishing.commit.__wrapped__(ROOT)
+
+
+def test_there_is_one_version():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert version == natgrad.__version__ == publishing.citation(ROOT)["version"]
+
+
+@pytest.fixture
+def workflow():
+    return yaml.safe_load((ROOT / ".github" / "workflows" / "book.yml").read_text(encoding="utf-8"))
+
+
+def test_the_workflow_tests_every_supported_python(workflow):
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pythons = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
+    assert pythons == ["3.11", "3.12", "3.13"]
+    assert project["requires-python"] == f">={pythons[0]}"
+    assert "make test" in [step.get("run") for step in workflow["jobs"]["test"]["steps"]]
+
+
+def test_the_workflow_may_do_no_more_than_it_needs(workflow):
+    assert workflow["permissions"] == {"contents": "read"}
+    assert workflow["jobs"]["publish"]["permissions"] == {"pages": "write", "id-token": "write"}
+    assert "permissions" not in workflow["jobs"]["test"]
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in used)
