@@ -651,7 +651,8 @@ class MultivariateGaussian(Family):
         return found
 
     def _chi2_is_finite(self, p, q):
-        return bool(np.isfinite(cholesky_last(2 * q[1] - p[1])).all())
+        with np.errstate(all="ignore"):
+            return bool(np.isfinite(cholesky_last(2 * q[1] - p[1])).all())
 
 
 def _symmetric(n: int, entries: dict[tuple[int, int], np.ndarray]) -> np.ndarray:
