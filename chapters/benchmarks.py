@@ -307,7 +307,9 @@ def draw_digits(data):
     """The error of each contender against the distance, one plot for each family."""
     rows = data["jobs"]["kl_digits"]
     colors, lines = figures.colors, -(-len(rows) // 2)
-    figure, axes = figures.panels(len(rows), rows=lines, width=5.2, height=0.7 + 1.6 * lines)
+    figure, axes = figures.panels(
+        len(rows), rows=lines, width=5.2, height=0.7 + 1.6 * lines
+    )
     for ax, row in zip(axes, rows, strict=True):
         distance = np.array(row["distance"])
         ax.axhline(1e-13, color=colors["muted"], linewidth=1, linestyle=":")

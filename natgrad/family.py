@@ -141,7 +141,7 @@ class Family(ABC):
     def score(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The Fisher score S = ∇_θ ln p_θ(x) (sections 3.2 and 3.4), shape (..., dim); arguments as in `log_prob`."""
         with np.errstate(all="ignore"):
-            return _finite(stacked(self._score(*self._theta_and_x(theta, x))), "`theta` and `x`", "score")
+            return _finite(_stacked(self._score(*self._theta_and_x(theta, x))), "`theta` and `x`", "score")
 
     def sample(self, theta: ArrayLike, size: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw `size` independent observations x ~ p_θ for each parameter vector: shape (*size, ..., *event)."""
@@ -232,7 +232,7 @@ class Family(ABC):
         return found, size, counts
 
 
-def stacked(components: list[np.ndarray]) -> np.ndarray:
+def _stacked(components: list[np.ndarray]) -> np.ndarray:
     """Components along the last axis."""
     return np.stack(np.broadcast_arrays(*components), axis=-1)
 

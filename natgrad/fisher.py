@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import arrays
-from .family import Estimate, Family, stacked
+from .family import Estimate, Family, _stacked
 from .metric import Dense, Metric
 from .taylor import numerical_hessian
 
@@ -40,7 +40,7 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     theta = arrays.instance(family, "family", Family)._point(theta)
-    return family._expect(theta, lambda x: _outer(stacked(family._score(theta, x))), "theta")
+    return family._expect(theta, lambda x: _outer(_stacked(family._score(theta, x))), "theta")
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -289,10 +289,10 @@ def _components(family: Family, unpacked: tuple, x: np.ndarray) -> Sequence[np.n
 
 
 def _products(scores: Sequence[np.ndarray]) -> np.ndarray:
-    """S Sᵀ of scores, coordinates first. A few arrays are multiplied in pairs, twice as quickly as stacked."""
+    """S Sᵀ of scores, coordinates first. A few arrays are multiplied in pairs, twice as quickly as _stacked."""
     if isinstance(scores, np.ndarray) or len(scores) > FEW:
-        stacked = np.asarray(scores)
-        return stacked @ stacked.T
+        _stacked = np.asarray(scores)
+        return _stacked @ _stacked.T
     product = np.empty((len(scores), len(scores)))
     for i, first in enumerate(scores):
         for j, second in enumerate(scores[: i + 1]):
