@@ -97,7 +97,9 @@ MENDED = {
     r'document\.documentElement\.dataset\.theme = localStorage.getItem\("theme"\) \|\| "auto";': (
         'const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", '
         "root = document.documentElement.dataset; "
-        'root.theme = root.mode === "auto" ? dark : root.mode;'
+        'root.theme = root.mode === "auto" ? dark : root.mode; '
+        # Going back, or loading again, is to lead to the same place: book.css then lays out the whole page at once.
+        'if (performance.getEntriesByType("navigation")[0]?.type !== "navigate") root.whole = "";'
     ),
     # Said twice.
     r'<meta name="viewport" content="width=device-width, initial-scale=1" */>': "",
