@@ -139,7 +139,7 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag, attributes):
         attributes = {name: value or "" for name, value in attributes}
         saying = tag == "link" and SAYING.issuperset(attributes.get("rel", "stylesheet").split())
-        sources = ",".join(attributes.get(name, "") for name in LOADING.get(tag, [])).split(",")
+        sources = [attributes.get(name, "") for name in LOADING.get(tag, [])] + attributes.get("srcset", "").split(",")
         foreign = any(FOREIGN.match(source.strip()) for source in sources) and not saying
         if foreign or FOREIGN_IN_CSS.search(attributes.get("style", "")):
             self.found.append(self.get_starttag_text())
@@ -180,8 +180,16 @@ def set_formula(node, display):
 
 
 def visit_math(self, node):
-    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
-    self.body.append(set_formula(node, False) + "</span>")
+    formula = (
+        self.starttag(node, "span", "", CLASS="math notranslate nohighlight") + set_formula(node, False) + "</span>"
+    )
+    # A browser would break the line between a formula and the comma after it.
+    follows = node.next_node(descend=False, siblings=True)
+    mark = re.match(r"[.,;:!?)\u2019\u201d]+", follows) if isinstance(follows, nodes.Text) else None
+    if mark and formula.count('class="base"') == 1:
+        follows.parent.replace(follows, nodes.Text(follows[mark.end() :]))
+        formula = f'<span class="unbroken">{formula}{mark[0]}</span>'
+    self.body.append(formula)
     raise nodes.SkipNode
 
 
