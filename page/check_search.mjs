@@ -18,11 +18,13 @@ const browser = await launch();
 const problems = [];
 for (const [query, expected] of Object.entries(EXPECTED)) {
   const page = await browser.newPage();
-  problems.push(...watch(page, url).map((problem) => `${query}: ${problem}`));
+  const found = watch(page, url);
   await page.goto(`${url}search.html?q=${encodeURIComponent(query)}`, { waitUntil: "networkidle" });
-  const links = await page.locator("#search-results li a").evaluateAll((found) => found.map((link) => link.href));
+  await page.locator("#search-results li .context").first().waitFor({ timeout: 10_000 }).catch(() => found.push("no summary"));
+  const links = await page.locator("#search-results li a").evaluateAll((all) => all.map((link) => link.href));
   const first = links[0]?.replace(url, "").replace(/\?[^#]*/, "");
-  if (first !== expected) problems.push(`${query}: the first result is ${first}, not ${expected}`);
+  if (first !== expected) found.push(`the first result is ${first}, not ${expected}`);
+  problems.push(...found.map((problem) => `${query}: ${problem}`));
   await page.close();
 }
 

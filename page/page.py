@@ -103,7 +103,6 @@ MENDED = {
     ),
     # Said twice.
     r'<meta name="viewport" content="width=device-width, initial-scale=1" */>': "",
-    r' role="main"': "",
     # A paragraph is not allowed there, and the words that are seen are the button's name.
     r'<summary aria-label="Toggle hidden content">\s*'
     r'<p class="collapsed admonition-title">(.*?)</p>\s*<p class="expanded admonition-title">(.*?)</p>\s*</summary>': (
@@ -179,17 +178,20 @@ def set_formula(node, display):
     return ""
 
 
+def keep_together(app, doctree, docname):
+    """A browser would break the line between a formula and the comma after it."""
+    for node in list(doctree.findall(nodes.math)):
+        parent, after = node.parent, node.parent.index(node) + 1
+        follows = parent[after] if after < len(parent) else None
+        mark = isinstance(follows, nodes.Text) and re.match(r"[.,;:!?)\u2019\u201d]+", follows)
+        if mark and set_formula(node, False).count('class="katex-base"') == 1:
+            parent[after] = nodes.Text(follows[mark.end() :])
+            parent[after - 1] = nodes.inline("", "", node, nodes.Text(mark[0]), classes=["unbroken"])
+
+
 def visit_math(self, node):
-    formula = (
-        self.starttag(node, "span", "", CLASS="math notranslate nohighlight") + set_formula(node, False) + "</span>"
-    )
-    # A browser would break the line between a formula and the comma after it.
-    follows = node.next_node(descend=False, siblings=True)
-    mark = re.match(r"[.,;:!?)\u2019\u201d]+", follows) if isinstance(follows, nodes.Text) else None
-    if mark and formula.count('class="base"') == 1:
-        follows.parent.replace(follows, nodes.Text(follows[mark.end() :]))
-        formula = f'<span class="unbroken">{formula}{mark[0]}</span>'
-    self.body.append(formula)
+    self.body.append(self.starttag(node, "span", "", CLASS="math notranslate nohighlight"))
+    self.body.append(set_formula(node, False) + "</span>")
     raise nodes.SkipNode
 
 
@@ -347,6 +349,7 @@ def finish(app, error):
 def setup(app):
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
     app.connect("builder-inited", copy_assets)
+    app.connect("doctree-resolved", keep_together)
     app.connect("html-collect-pages", not_found)
     app.connect("html-page-context", add_what_the_page_needs, priority=900)  # after what the extensions add
     app.connect("build-finished", finish)

@@ -61,3 +61,13 @@ def test_a_page_is_described_by_its_first_paragraph_of_words():
     assert text.startswith("One sentence")
     assert text.endswith("words. …")
     assert len(text) <= 160
+
+
+def test_a_formula_keeps_its_comma_and_no_other_loses_its_own():
+    paragraph = nodes.paragraph()
+    for text in ("a", ".", "a", ".", "a + b", ".", "a", " and so on."):
+        paragraph += nodes.Text(text) if text[0] in ". " else nodes.math(text, text)
+    before = paragraph.astext()
+    page.keep_together(None, paragraph, "")
+    assert paragraph.astext() == before
+    assert [node.astext() for node in paragraph.findall(nodes.inline)] == ["a.", "a."]
