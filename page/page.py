@@ -97,11 +97,12 @@ MENDED = {
     r'document\.documentElement\.dataset\.theme = localStorage.getItem\("theme"\) \|\| "auto";': (
         'const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", '
         "root = document.documentElement.dataset; "
-        'root.theme = root.mode === "auto" ? dark : root.mode;'
+        'root.theme = root.mode === "auto" ? dark : root.mode; '
+        # Going back, or loading again, is to lead to the same place: book.css then lays out the whole page at once.
+        'if (performance.getEntriesByType("navigation")[0]?.type !== "navigate") root.whole = "";'
     ),
     # Said twice.
     r'<meta name="viewport" content="width=device-width, initial-scale=1" */>': "",
-    r' role="main"': "",
     # A paragraph is not allowed there, and the words that are seen are the button's name.
     r'<summary aria-label="Toggle hidden content">\s*'
     r'<p class="collapsed admonition-title">(.*?)</p>\s*<p class="expanded admonition-title">(.*?)</p>\s*</summary>': (
@@ -137,7 +138,7 @@ class Tags(HTMLParser):
     def handle_starttag(self, tag, attributes):
         attributes = {name: value or "" for name, value in attributes}
         saying = tag == "link" and SAYING.issuperset(attributes.get("rel", "stylesheet").split())
-        sources = ",".join(attributes.get(name, "") for name in LOADING.get(tag, [])).split(",")
+        sources = [attributes.get(name, "") for name in LOADING.get(tag, [])] + attributes.get("srcset", "").split(",")
         foreign = any(FOREIGN.match(source.strip()) for source in sources) and not saying
         if foreign or FOREIGN_IN_CSS.search(attributes.get("style", "")):
             self.found.append(self.get_starttag_text())
@@ -175,6 +176,17 @@ def set_formula(node, display):
         return answer
     logging.getLogger(__name__).warning("%s in %s", answer["error"], tex, location=node)
     return ""
+
+
+def keep_together(app, doctree, docname):
+    """A browser would break the line between a formula and the comma after it."""
+    for node in list(doctree.findall(nodes.math)):
+        parent, after = node.parent, node.parent.index(node) + 1
+        follows = parent[after] if after < len(parent) else None
+        mark = isinstance(follows, nodes.Text) and re.match(r"[.,;:!?)\u2019\u201d]+", follows)
+        if mark and set_formula(node, False).count('class="katex-base"') == 1:
+            parent[after] = nodes.Text(follows[mark.end() :])
+            parent[after - 1] = nodes.inline("", "", node, nodes.Text(mark[0]), classes=["unbroken"])
 
 
 def visit_math(self, node):
@@ -337,6 +349,7 @@ def finish(app, error):
 def setup(app):
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
     app.connect("builder-inited", copy_assets)
+    app.connect("doctree-resolved", keep_together)
     app.connect("html-collect-pages", not_found)
     app.connect("html-page-context", add_what_the_page_needs, priority=900)  # after what the extensions add
     app.connect("build-finished", finish)

@@ -1,0 +1,77 @@
+// On a phone and on a wide screen: no formula is broken or missing, nothing is wider than the page, nothing moves
+// while it loads, and a link to an equation far below leads there.
+
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { BOOK, launch, pages, report, serve } from "./browser.mjs";
+
+// Displayed equations in the source of a page, as far as it is text.
+function displayed(path) {
+  if (!path.startsWith("chapters/")) return 0;
+  const source = join(BOOK, "_sources", path.replace(/\.html$/, ""));
+  let text = "";
+  try {
+    text = readFileSync(`${source}.md`, "utf8");
+  } catch {
+    const { cells } = JSON.parse(readFileSync(`${source}.ipynb`, "utf8"));
+    text = cells.filter((cell) => cell.cell_type === "markdown").map(({ source }) => [source].flat().join("")).join("\n");
+    const outputs = cells.flatMap((cell) => cell.outputs ?? []).filter((output) => output.data?.["text/latex"]);
+    text += "$$".repeat(2 * outputs.length);
+  }
+  return (text.match(/\$\$/g) ?? []).length / 2;
+}
+
+const { url, close } = await serve();
+const browser = await launch();
+const problems = [];
+let equations = 0;
+for (const width of [1280, 390]) {
+  for (const path of pages()) {
+    const page = await browser.newPage({ viewport: { width, height: 844 } });
+    const problem = (text) => problems.push(`${path}, ${width}: ${text}`);
+    await page.addInitScript(() => {
+      window.shifts = 0;
+      new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.shifts += value))).observe({ type: "layout-shift", buffered: true });
+    });
+    await page.goto(url + path, { waitUntil: "networkidle" });
+    const found = await page.evaluate(() => ({
+      shifts: window.shifts,
+      broken: document.querySelectorAll(".katex-error, .merror").length,
+      shown: document.querySelectorAll("article .katex-display").length,
+      raw: document.querySelector("article")?.innerText.match(/\\[(\[].{0,40}|\$\$.{0,40}|\{(?:ref|eq|numref|cite:\w+)\}`/)?.[0],
+      labels: [...document.querySelectorAll("article div.math[id]")].map(({ id }) => id),
+    }));
+    if (found.shifts > 0.01) problem(`layout shift of ${found.shifts.toFixed(3)}`);
+    if (found.broken) problem(`${found.broken} broken formulas`);
+    if (found.raw) problem(`not set: ${found.raw}`);
+    const expected = displayed(path);
+    if (found.shown < expected) problem(`${found.shown} displayed equations of ${expected}`);
+    if (width === 1280) equations += found.shown;
+    // From here on all of the page is laid out, as it is for somebody who has read it.
+    await page.addStyleTag({ content: "* { content-visibility: visible !important; }" });
+    const wider = await page.evaluate(() => {
+      const wide = document.documentElement.clientWidth;
+      return document.documentElement.scrollWidth > wide && `the page is ${document.documentElement.scrollWidth} wide`;
+    });
+    if (wider) problem(wider);
+    await page.close();
+
+    const last = found.labels.at(-1);
+    if (last) {
+      const there = await browser.newPage({ viewport: { width, height: 844 } });
+      await there.goto(`${url}${path}#${last}`, { waitUntil: "networkidle" });
+      await there.waitForTimeout(300);
+      const box = await there.locator(`[id="${last}"]`).boundingBox();
+      if (!box || box.y < -5 || box.y > 500) problem(`#${last} is shown at ${box?.y}`);
+      const place = () => there.evaluate(() => scrollY);
+      const before = await place();
+      await there.goto(`${url}404.html`);
+      await there.goBack({ waitUntil: "networkidle" });
+      if (Math.abs((await place()) - before) > 5) problem(`going back leads to ${await place()}, not ${before}`);
+      await there.close();
+    }
+  }
+}
+await browser.close();
+await close();
+report("layout", problems, `${pages().length} pages at two widths, ${equations} displayed equations`);
