@@ -42,7 +42,7 @@ serve: book
 
 # Each check prints one line, and what is wrong; all of them are run.
 CHECKS := $(wildcard page/check_*.mjs)
-QUICK := $(addprefix page/check_,$(addsuffix .mjs,requests layout search accessibility figures cells live))
+QUICK := $(addprefix page/check_,$(addsuffix .mjs,requests search cells live))
 check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
 check-page: book chromium java
@@ -51,11 +51,11 @@ check-page: book chromium java
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
 chromium: page/node_modules/checks
 	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(process.env.CHROME_PATH || m.chromiumPath() ? 0 : 1))' || \
-	    apt-get install --yes --no-install-recommends chromium || { \
+	    { apt-get update && apt-get install --yes --no-install-recommends chromium; } || { \
 	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
 
 java:
-	@java -version 2> /dev/null || apt-get install --yes --no-install-recommends default-jre-headless || { \
+	@java -version 2> /dev/null || { apt-get update && apt-get install --yes --no-install-recommends default-jre-headless; } || { \
 	    echo "The check of the HTML needs Java: install it." >&2; exit 1; }
 
 # The book comes before the long part, so that the last thing to be seen is the count of what passed.

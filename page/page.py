@@ -199,9 +199,9 @@ def visit_math_block(self, node):
     self.body.append(self.starttag(node, "div", "", CLASS="math notranslate nohighlight"))
     self.body.append(set_formula(node, True))
     if node["number"]:
-        self.body.append(f'<span class="eqno">({get_node_equation_number(self, node)})')
-        self.add_permalink_ref(node, "Link to this equation")
-        self.body.append("</span>")
+        number, anchor = get_node_equation_number(self, node), node["ids"][0]
+        link = f'<a class="headerlink" href="#{anchor}" title="Link to this equation">({number})</a>'
+        self.body.append(f'<span class="eqno">{link}</span>')
     self.body.append("</div>\n")
     raise nodes.SkipNode
 

@@ -1,0 +1,166 @@
+// Addresses and BibTeX entries of single places are copied, and what a link leads to is shown: by mouse and by keyboard.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { launch, pages, report, serve, watch } from "./browser.mjs";
+
+const { url, close } = await serve();
+const browser = await launch();
+const problems = [];
+const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+const CHAPTER = `${url}chapters/2_mahalanobis_distances.html`;
+
+async function open(address, options = {}) {
+  const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options });
+  const page = await context.newPage();
+  problems.push(watch(page, url));
+  await page.goto(address, { waitUntil: "networkidle" });
+  return page;
+}
+
+async function violations(page, part) {
+  await page.evaluate(axe);
+  const found = await page.evaluate((part) => window.axe.run(part), part);
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
+}
+
+const copied = (page) => page.evaluate(() => navigator.clipboard.readText());
+
+async function copy(page, anchor, what) {
+  await page.locator(`article .headerlink[href="#${anchor}"]`).click();
+  await page.getByRole("button", { name: what }).click();
+  await page.getByRole("status").filter({ hasText: "copied" }).waitFor();
+  return copied(page);
+}
+
+const claims = {
+  async "the link of a section, an equation, a figure, a box and an erratum is copied"() {
+    const page = await open(CHAPTER);
+    for (const anchor of ["sec-2-4", "equation-eq-2-1-basis", "fig-2-5", "box-2-4d"]) {
+      assert.equal(await copy(page, anchor, "Copy link"), `${CHAPTER}#${anchor}`);
+      assert.equal(await page.locator(`[id="${anchor}"]`).count(), 1, anchor);
+      await page.keyboard.press("Escape");
+    }
+    await page.goto(`${url}chapters/errata.html`);
+    assert.equal(await copy(page, "erratum-2-4d", "Copy link"), `${url}chapters/errata.html#erratum-2-4d`);
+  },
+  async "the BibTeX entry names the place, the version and the address"() {
+    const page = await open(CHAPTER);
+    const entry = await copy(page, "equation-eq-2-1-basis", "Copy BibTeX");
+    assert.match(entry, /^@misc\{natgrad\d{4}-equation-eq-2-1-basis,\n/);
+    assert.match(entry, /author = \{\{The natgrad contributors\}\},/);
+    assert.match(entry, /note = \{Equation \(2\.2\)\. Version \d+\.\d+\.\d+/);
+    assert.ok(entry.endsWith(`,\nurl = {${CHAPTER}#equation-eq-2-1-basis}\n}`), entry);
+    await page.keyboard.press("Escape");
+    assert.match(await copy(page, "fig-2-5", "Copy BibTeX"), /note = \{Figure 2\.\d\. Version/);
+    await page.keyboard.press("Escape");
+    assert.match(await copy(page, "box-2-4d", "Copy BibTeX"), /note = \{Section 2\.4, box ``.+''\. Version/);
+  },
+  async "by keyboard alone, and Escape leads back"() {
+    const page = await open(CHAPTER);
+    const link = page.locator('article .headerlink[href="#sec-2-4"]');
+    await link.focus();
+    await page.keyboard.press("Enter");
+    assert.equal(await link.getAttribute("aria-expanded"), "true");
+    assert.deepEqual(await violations(page, ".cite-menu"), []);
+    await page.keyboard.press("Enter");
+    await page.getByRole("status").filter({ hasText: "The link is copied." }).waitFor();
+    await page.keyboard.press("Escape");
+    assert.equal(await page.evaluate(() => document.activeElement.getAttribute("href")), "#sec-2-4");
+    assert.equal(await link.getAttribute("aria-expanded"), "false");
+  },
+  async "where a page may not copy, the text is shown to be copied"() {
+    const page = await open(CHAPTER);
+    await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
+    await page.locator('article .headerlink[href="#sec-2-4"]').click();
+    await page.getByRole("button", { name: "Copy link" }).click();
+    assert.equal(await page.getByRole("textbox", { name: "To be copied" }).inputValue(), `${CHAPTER}#sec-2-4`);
+  },
+  async "the mouse and the keyboard show an equation, a citation, a symbol, a term and a section"() {
+    const page = await open(CHAPTER);
+    const kinds = {
+      '[href*="#equation-"]': ".katex-display",
+      '[href*="#cite-"]': ".citation",
+      '[href*="#symbol-"]': ".katex",
+      '[href*="#term-"]': ".preview-title",
+      '[href*="#sec-"]': ".preview-title",
+    };
+    const preview = page.getByRole("tooltip");
+    for (const [kind, shown] of Object.entries(kinds)) {
+      const link = page.locator(`article a.internal${kind}`).first();
+      await link.hover();
+      await preview.locator(shown).first().waitFor();
+      assert.equal(await link.getAttribute("aria-describedby"), "preview");
+      await page.mouse.move(1, 1);
+      await preview.waitFor({ state: "hidden" });
+      await page.keyboard.press("Shift"); // from here on the keyboard is what is used
+      await link.focus();
+      await preview.locator(shown).first().waitFor();
+      assert.deepEqual(await violations(page, ".preview"), []);
+      await page.keyboard.press("Escape");
+      await preview.waitFor({ state: "hidden" });
+    }
+  },
+  async "the mouse may move onto what is shown"() {
+    const page = await open(CHAPTER);
+    await page.locator('article a.internal[href*="#equation-"]').first().hover();
+    const preview = page.getByRole("tooltip");
+    await preview.waitFor();
+    await preview.hover();
+    await page.waitForTimeout(600);
+    assert.ok(await preview.isVisible());
+  },
+  async "a finger follows links and is shown nothing"() {
+    const page = await open(CHAPTER, { hasTouch: true, isMobile: true, viewport: { width: 390, height: 800 } });
+    await page.locator('article a.internal[href^="#equation-"]').first().tap();
+    await page.waitForTimeout(600);
+    assert.match(page.url(), /#equation-/);
+    assert.equal(await page.getByRole("tooltip").count(), 0);
+    await page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
+    await page.locator('article .headerlink[href="#sec-2-1"]').tap();
+    const menu = await page.getByRole("dialog", { name: "Section 2.1" }).boundingBox();
+    assert.ok(menu.x >= 0 && menu.x + menu.width <= 390, JSON.stringify(menu));
+  },
+  async "every link inside the book leads to an anchor"() {
+    const page = await open(url);
+    const ids = new Map();
+    for (const path of pages().filter((path) => path !== "404.html")) {
+      await page.goto(url + path);
+      const found = await page.evaluate(() => ({
+        ids: [...document.querySelectorAll("[id]")].map(({ id }) => id),
+        links: [...document.querySelectorAll('main a[href*="#"], nav a[href*="#"]')].map(
+          (link) => new URL(link.getAttribute("href"), location.href).href, // of drawings, too
+        ),
+      }));
+      ids.set(url + path, found);
+    }
+    for (const [from, { links }] of ids) {
+      for (const link of links) {
+        const [address, anchor] = link.split("#");
+        if (!address.startsWith(url)) continue;
+        const there = ids.get(address.endsWith("/") ? `${address}index.html` : address);
+        assert.ok(!anchor || there?.ids.includes(decodeURIComponent(anchor)), `${from}: ${link}`);
+      }
+    }
+  },
+  async "every anchor is on its page once"() {
+    const page = await open(url);
+    for (const path of pages()) {
+      await page.goto(url + path);
+      const ids = await page.evaluate(() => [...document.querySelectorAll("[id]")].map(({ id }) => id));
+      assert.deepEqual(ids.filter((id, k) => ids.indexOf(id) !== k), [], path);
+    }
+  },
+};
+
+for (const [claim, check] of Object.entries(claims)) {
+  try {
+    await check();
+  } catch (error) {
+    problems.push([`${claim}: ${error.message}`]);
+  }
+}
+await browser.close();
+await close();
+report("anchors", problems.flat(), `${Object.keys(claims).length} claims hold`);
