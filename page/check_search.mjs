@@ -4,13 +4,13 @@ import { launch, report, serve, watch } from "./browser.mjs";
 
 // What is searched for, and where the first result leads.
 const EXPECTED = {
-  "2.4": "chapters/2_mahalanobis_distances.html#natural-gradients-under-the-mahalanobis-norm",
+  "2.4": "chapters/2_mahalanobis_distances.html#sec-2-4",
   "(2.14)": "chapters/2_mahalanobis_distances.html#equation-eq-2-4-natural-gradient",
   "eq. 2.14": "chapters/2_mahalanobis_distances.html#equation-eq-2-4-natural-gradient",
   "equation equivariance": "chapters/3_kullback_leibler_divergence.html#equation-eq-3-6-equivariance",
   "figure 2.3": "chapters/2_mahalanobis_distances.html#fig-2-5",
   "2.3d": "chapters/concordance.html#note-2-3d",
-  "Mahalanobis distance": "chapters/2_mahalanobis_distances.html#the-mahalanobis-distance",
+  "Mahalanobis distance": "chapters/2_mahalanobis_distances.html#sec-2-2",
 };
 
 const { url, close } = await serve();
