@@ -27,7 +27,8 @@ const problems = [];
 let equations = 0;
 for (const width of [1280, 390]) {
   for (const path of pages()) {
-    const page = await browser.newPage({ viewport: { width, height: 844 } });
+    const screen = { viewport: { width, height: 844 }, isMobile: width < 600, hasTouch: width < 600 };
+    const page = await browser.newPage(screen);
     const problem = (text) => problems.push(`${path}, ${width}: ${text}`);
     await page.addInitScript(() => {
       window.shifts = 0;
@@ -58,7 +59,7 @@ for (const width of [1280, 390]) {
 
     const last = found.labels.at(-1);
     if (last) {
-      const there = await browser.newPage({ viewport: { width, height: 844 } });
+      const there = await browser.newPage(screen);
       await there.goto(`${url}${path}#${last}`, { waitUntil: "networkidle" });
       await there.waitForTimeout(300);
       const box = await there.locator(`[id="${last}"]`).boundingBox();

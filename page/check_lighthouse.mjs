@@ -2,7 +2,7 @@
 // Arguments, if there are any: the folder of a built book, and pages of it.
 
 import lighthouse from "lighthouse";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -22,11 +22,12 @@ async function freePort() {
 
 // Lighthouse's result, with each task as long as the processor worked on it:
 // what else this computer did meanwhile says nothing about the page.
-async function audit(address, port) {
+async function audit(address, port, attempts = 3) {
   const folder = mkdtempSync(join(tmpdir(), "lighthouse-"));
   const flags = { port, logLevel: "error", onlyCategories: Object.keys(LEAST) };
   await lighthouse(address, { ...flags, gatherMode: folder });
   const file = join(folder, "defaultPass.trace.json");
+  if (!existsSync(file) && attempts > 1) return audit(address, port, attempts - 1); // a computer may be too busy to answer
   const trace = JSON.parse(readFileSync(file, "utf8"));
   for (const event of trace.traceEvents) if (event.ph === "X") event.dur = event.tdur ?? event.dur;
   writeFileSync(file, JSON.stringify(trace));
