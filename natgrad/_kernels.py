@@ -1,6 +1,6 @@
 """The few loops that have to be both careful and quick.
 
-A large matrix goes to LAPACK, by way of scipy, which nothing else loads. Many small ones are kept batch-last:
+A large matrix goes to LAPACK, by way of scipy, which is loaded only then. Many small ones are kept batch-last:
 every step of an algorithm is then one operation on long contiguous rows, in blocks that stay in the cache.
 """
 
@@ -43,16 +43,12 @@ def cholesky(matrix: np.ndarray) -> tuple[np.ndarray, bool, bool]:
     factor, symmetric, definite = np.zeros((n, n, *matrix.shape[:-2]), matrix.dtype), True, True
     rows = np.moveaxis(matrix, (-2, -1), (0, 1))
     for part in _parts(factor.shape[2:], n * n):
-        f = rows[part].copy()
+        f, diagonal = rows[part].copy(), np.einsum("jj...->j...", rows[part])
+        symmetric = symmetric and all((f[j, j + 1 :] == f[j + 1 :, j]).all() for j in range(n))
+        cholesky_last(f)
+        definite = definite and bool((np.einsum("jj...->j...", f) ** 2 > rounding * diagonal).all())
         for j in range(n):
-            symmetric = symmetric and bool((f[j, j + 1 :] == f[j + 1 :, j]).all())
-            column, smallest = f[j:, j], rounding * f[j, j]
-            if j:
-                column -= np.einsum("p...,ip...->i...", f[j, :j], f[j:, :j])
-            definite = definite and bool((column[0] > smallest).all())
-            np.sqrt(column[0], out=column[0])
-            column[1:] /= column[0]
-            factor[(slice(j, None), j, *part)] = column
+            factor[(slice(j, None), j, *part)] = f[j:, j]
     return np.moveaxis(factor, (0, 1), (-2, -1)), symmetric, definite
 
 
@@ -80,10 +76,7 @@ def solve_lower(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray
     for part in _parts(lead, n * n):
         lower = factors[part] if factors.shape[-1] == lead[-1] else factors
         y = vectors[part].astype(out.dtype)
-        for i in range(n):
-            if i:
-                y[i] -= np.einsum("p...,p...->...", lower[i, :i], y[:i])
-            y[i] /= lower[i, i]
+        solve_lower_last(lower, y[:, None])
         for i in reversed(range(n)) if twice else ():
             if i + 1 < n:
                 y[i] -= np.einsum("p...,p...->...", lower[i + 1 :, i], y[i + 1 :])

@@ -189,7 +189,7 @@ class Family(ABC):
             return _finite(self._fisher(self._unpack(self._theta(theta), "theta")), "`theta`", "Fisher matrix")
 
     def kl(self, theta0: ArrayLike, theta1: ArrayLike) -> np.ndarray:
-        """The divergence KL(p_θ₀ ‖ p_θ₁) in nats, shape (...): in closed form, to 13 digits also for θ₁ close to θ₀."""
+        """The divergence KL(p_θ₀ ‖ p_θ₁) in nats, shape (...): to 13 digits also nearby, in closed form if any."""
         theta0, theta1 = self._theta(theta0, "theta0"), self._theta(theta1, "theta1")
         shape = arrays.broadcast(theta0=theta0.shape[:-1], theta1=theta1.shape[:-1])
         found = np.empty(shape, np.result_type(theta0, theta1))

@@ -82,7 +82,7 @@ def panels(count: int = 1, *, rows: int = 1, width: float = 5.6, height: float =
 
 
 def plane(count: int = 1, *, extent: float = 3.0, **size: float) -> tuple[Figure, list[Axes]]:
-    """A figure with `count` planes side by side, each showing ±`extent` around an origin with thin axes through it."""
+    """A figure with `count` planes side by side, each showing `extent` on every side of an origin with thin axes."""
     figure, axes = panels(count, **size)
     for ax in axes:
         ax.set(aspect="equal", xlim=(-extent, extent), ylim=(-extent, extent), xticks=[], yticks=[])
