@@ -441,6 +441,8 @@ GROWTH = {"squared norms": grown_norms, "streamed Fisher": grown_fisher}
 
 def import_time(rounds):
     """Milliseconds to import a library where numpy is there already; each in a Python of its own, in turn."""
+    # Bytecode is kept, whatever the settings here, as it is for whoever has installed the package.
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     modules = ("natgrad", "scipy.linalg", "scipy.stats", "sklearn.covariance", "torch", "ngboost")
     found = {module: [] for module in modules}
     for _ in range(rounds + 1):
@@ -448,7 +450,8 @@ def import_time(rounds):
             program = f"import numpy, time; start = time.perf_counter(); import {module}; "
             program += "print(time.perf_counter() - start)"
             command = [sys.executable, "-W", "ignore", "-c", program]
-            found[module].append(float(subprocess.run(command, capture_output=True, text=True, check=True).stdout))
+            run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+            found[module].append(float(run.stdout))
     seconds = {module: float(np.median(values[1:])) for module, values in found.items()}
     return {"case": "import", "seconds": seconds, "milliseconds over numpy": 1000 * seconds["natgrad"]}
 
