@@ -405,7 +405,7 @@ def gate_table(data):
             if g.job == job
         ]
         text += f"### {TITLES[job]}\n\n"
-        text += table(("case", "gate", "found", ""), rows, "llrl")
+        text += table(("case", "gate", "found", "verdict"), rows, "llrl")
     return text
 
 
