@@ -12,18 +12,17 @@ from functools import lru_cache
 import numpy as np
 
 from . import arrays
-from ._kernels import (
+from ._kernels import cholesky_last, solve_lower_last
+from ._special import (
     SERIES_RADIUS,
     STIRLING_FROM,
     TAU,
-    cholesky_last,
     digamma,
     exact_sum,
     log_gamma_excess,
     log_gamma_excess_divergence,
     near_u_minus_log1p,
     polygamma_differences,
-    solve_lower_last,
     stirling_divergence,
     trigamma,
     u_minus_log1p,

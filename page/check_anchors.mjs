@@ -67,7 +67,7 @@ const claims = {
     await page.keyboard.press("Enter");
     await page.getByRole("status").filter({ hasText: "The link is copied." }).waitFor();
     await page.keyboard.press("Escape");
-    assert.equal(await page.evaluate(() => document.activeElement.getAttribute("href")), "#sec-2-4");
+    await page.waitForFunction(() => document.activeElement.getAttribute("href") === "#sec-2-4");
     assert.equal(await link.getAttribute("aria-expanded"), "false");
   },
   async "where a page may not copy, the text is shown to be copied"() {

@@ -101,8 +101,9 @@
     if (target.dataset.copies === "link") copy(addressOf(current), "The link is copied.");
     if (target.dataset.copies === "entry") copy(entryFor(current), "The BibTeX entry is copied.");
   });
+  // "beforetoggle" comes at once, "toggle" some time after.
+  menu.addEventListener("beforetoggle", ({ newState }) => current.setAttribute("aria-expanded", newState === "open"));
   menu.addEventListener("toggle", ({ newState }) => {
-    current.setAttribute("aria-expanded", newState === "open");
     if (newState === "closed" && [document.body, null].includes(document.activeElement)) current.focus({ preventScroll: true });
   });
   for (const link of links) {

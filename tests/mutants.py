@@ -53,8 +53,8 @@ SECONDS = 60  # of computing, for one mutant; the longest chapter takes half of 
 TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures: it draws, and nbval compares its drawings byte for byte.
-MODULES = ["_kernels", "arrays", "metric", "large", "norms", "steepest", "family", "families", "coordinates"]
-MODULES += ["divergence", "fisher", "taylor"]
+MODULES = ["_kernels", "_special", "arrays", "metric", "large", "norms", "steepest", "family", "families"]
+MODULES += ["coordinates", "divergence", "fisher", "taylor"]
 
 OPERATORS = {
     "ReplaceBinaryOperator_": "Add_Sub Sub_Add Mul_Div Div_Mul Pow_Mul BitAnd_BitOr BitOr_BitAnd",

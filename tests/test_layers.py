@@ -17,6 +17,7 @@ MODULES = {path.stem: path for path in (ROOT / "natgrad").glob("*.py")}
 # Which modules of the package a module may import: data flows one way.
 LAYERS = {
     "_kernels": set(),
+    "_special": set(),
     "arrays": {"_kernels"},
     "figures": set(),
     "metric": {"arrays", "_kernels"},
@@ -24,7 +25,7 @@ LAYERS = {
     "norms": {"arrays"},
     "steepest": {"arrays", "metric", "norms"},
     "family": {"arrays", "_kernels"},
-    "families": {"arrays", "_kernels", "family"},
+    "families": {"arrays", "_kernels", "_special", "family"},
     "coordinates": {"arrays", "family", "taylor"},
     "divergence": {"arrays", "family", "metric"},
     "taylor": {"arrays"},
@@ -36,7 +37,7 @@ LAYERS = {
 }
 # Which packages; the standard library is free.
 PACKAGES = {name: {"numpy"} for name in LAYERS}
-PACKAGES |= {"figures": {"numpy", "matplotlib"}, "_kernels": {"numpy", "scipy"}}
+PACKAGES |= {"figures": {"numpy", "matplotlib"}, "_kernels": {"numpy", "scipy"}, "_special": {"numpy", "scipy"}}
 
 
 def imports(path):

@@ -1,0 +1,125 @@
+"""Logarithms and Gamma functions without cancellation: what keeps the digits of divergences between close densities."""
+
+import math
+
+import numpy as np
+
+# Below this, u − log1p(u) loses more to cancellation than the series below loses to truncation.
+SERIES_RADIUS = 0.1
+# From here on Stirling's series for ln Γ is exact to rounding; smaller arguments are shifted by as much.
+STIRLING_FROM = 10
+TAU = 2 * math.pi
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
+
+
+def u_minus_log1p(u: np.ndarray, one_plus_u: np.ndarray) -> np.ndarray:
+    """Return h(u) = u − log(1 + u) for u > −1 to full relative accuracy, also where both terms are nearly equal.
+
+    Close to u = −1, where u no longer knows the digits of 1 + u, the logarithm is that of `one_plus_u`.
+    """
+    small = np.abs(u) < SERIES_RADIUS
+    if small.all():
+        return near_u_minus_log1p(u)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found = np.subtract(u, np.log1p(u)).ravel()
+    # The few that need it are done again, by their indices: masks take longer.
+    for where, function in ((u < -0.5, lambda v, w: v - np.log(w)), (small, lambda v, w: near_u_minus_log1p(v))):
+        if (index := np.flatnonzero(where)).size:
+            found[index] = function(np.ravel(u)[index], np.ravel(one_plus_u)[index])
+    return found.reshape(np.shape(u))
+
+
+def near_u_minus_log1p(u: np.ndarray) -> np.ndarray:
+    """The same for |u| < SERIES_RADIUS.
+
+    With q = u / (2 + u), log(1 + u) = 2 artanh(q) = 2q + 2q³/3 + 2q⁵/5 + …, and u − 2q = u q exactly.
+    """
+    q = u / (2 + u)
+    square = q * q
+    tail = square * (1 / 13)
+    for k in (11, 9, 7, 5, 3):
+        tail += 1 / k
+        tail *= square
+    tail *= -2
+    tail += u
+    return q * tail
+
+
+def exact_sum(terms) -> np.ndarray:
+    """Sum arrays with Knuth's error-free addition, as if in twice the precision."""
+    total = lost = np.zeros_like(terms[0])
+    for term in terms:
+        new = total + term
+        shift = new - total
+        lost = lost + ((total - (new - shift)) + (term - shift))
+        total = new
+    return total + lost
+
+
+def log_gamma_excess(x: np.ndarray) -> np.ndarray:
+    """Return G(x) = ln Γ(x) − x ln x + x, what is left of ln Γ after its large terms."""
+    from scipy.special import gammaln  # loaded when it is needed, because that takes longer than numpy itself
+
+    large = np.maximum(x, STIRLING_FROM)
+    tail = sum(c * large ** -(2.0 * j + 1) for j, c in enumerate(STIRLING))
+    small = np.minimum(x, STIRLING_FROM)
+    return np.where(x < STIRLING_FROM, gammaln(small) - small * np.log(small) + small, tail - 0.5 * np.log(large / TAU))
+
+
+def log_gamma_excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Return G(b) − G(a) − G′(a) (b − a) for the convex G = `log_gamma_excess`; `step` is b − a, to more digits.
+
+    Every term of Stirling's series has such a divergence without cancellation: that of −ln x is h(b/a − 1), that of x⁻ᵐ
+    is (b − a)²/(ab) Σ (m − i) a^(i−m) b^(−i) over i < m. Small arguments are shifted by ln Γ(x) = ln Γ(x + 1) − ln x.
+    """
+    small = np.minimum(a, b) < STIRLING_FROM
+    p, q = a + STIRLING_FROM * small, b + STIRLING_FROM * small
+    found = 0.5 * u_minus_log1p(step / p, q / p) + stirling_divergence(q, p, step)
+    if small.any():
+        a, b, step, n = a[small], b[small], step[small], STIRLING_FROM
+        # What the shift takes from ln Γ and from x ln x; far apart their large terms are taken out first.
+        near = sum(u_minus_log1p(step / (a + i), (b + i) / (a + i)) for i in range(n))
+        near += (b + n) * u_minus_log1p(-step / (b + n), (a + n) / (b + n)) - b * u_minus_log1p(-step / b, a / b)
+        far = sum(step / (a + i) + np.log1p((n - i) / (b + i)) - np.log1p((n - i) / (a + i)) for i in range(n))
+        far += b * (np.log1p(n / b) - np.log1p(n / a))
+        found[small] += np.where(np.abs(step) < a, near, far)
+    return found
+
+
+def digamma(x: np.ndarray) -> np.ndarray:
+    """Return ψ(x), the derivative of ln Γ."""
+    from scipy.special import digamma
+
+    return digamma(x)
+
+
+def trigamma(x: np.ndarray) -> np.ndarray:
+    """Return ψ′(x)."""
+    from scipy.special import polygamma
+
+    return polygamma(1, x).astype(x.dtype)
+
+
+def polygamma_differences(a: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ψ(a + step) − ψ(a) and ψ′(a) − ψ′(a + step) for positive steps, however small: Stirling's series again."""
+    shifted = [a + i for i in range(STIRLING_FROM)]
+    rise = sum(step / p / (p + step) for p in shifted)
+    fall = sum(step / p / (p + step) * (1 / p + 1 / (p + step)) for p in shifted)
+    p = a + STIRLING_FROM
+    logs = np.log1p(step / p)
+    powers = [np.expm1(-m * logs) / p**m for m in range(2 * len(STIRLING) + 2)]
+    rise = rise + logs - powers[1] / 2 - sum((2 * j + 1) * c * powers[2 * j + 2] for j, c in enumerate(STIRLING))
+    fall = fall - powers[1] - powers[2] / 2
+    return rise, fall - sum((2 * j + 1) * (2 * j + 2) * c * powers[2 * j + 3] for j, c in enumerate(STIRLING))
+
+
+def stirling_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """The same for Stirling's series in 1/x alone."""
+    scale, power, inner, outer, found = (step / a) * (step / b), 1 / a, 0.0, 0.0, 0.0
+    for m in range(1, 2 * len(STIRLING)):
+        inner = inner / b + power
+        outer = outer / a + inner
+        power = power / a
+        if m % 2:
+            found = found + STIRLING[m // 2] * outer
+    return scale * found

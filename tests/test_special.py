@@ -1,0 +1,89 @@
+"""Logarithms and Gamma functions without cancellation, against mpmath."""
+
+import math
+
+import mpmath as mp
+import numpy as np
+import pytest
+from tolerances import DIVERGENCE, FULL, assert_close
+
+from natgrad._special import (
+    SERIES_RADIUS,
+    exact_sum,
+    log_gamma_excess,
+    log_gamma_excess_divergence,
+    polygamma_differences,
+    u_minus_log1p,
+)
+
+
+def exact(u):
+    with mp.workdps(60):
+        return float(mp.mpf(u) - mp.log1p(mp.mpf(u)))
+
+
+EDGE = SERIES_RADIUS
+SAMPLES = [1e-300, 1e-20, 1e-9, 1e-3, 0.02, np.nextafter(EDGE, 0), EDGE, 0.3, 1.0, 50.0, 1e10, 1e300]
+SAMPLES += [-u for u in SAMPLES if u < 1] + [-0.4999, -0.5, -0.5001, -0.99, -1 + 1e-15]
+
+
+@pytest.mark.parametrize("u", SAMPLES)
+def test_u_minus_log1p_keeps_all_digits(u):
+    with mp.workdps(60):
+        one_plus_u = float(1 + mp.mpf(u))
+    expected = exact(u)
+    assert_close(u_minus_log1p(np.array(u), np.array(one_plus_u)), expected, FULL, expected)
+
+
+def test_u_minus_log1p_keeps_all_digits_throughout():
+    u = np.random.default_rng(0).uniform(-0.9, 0.9, 3000)
+    with mp.workdps(40):
+        expected = np.array([exact(v) for v in u])
+        one_plus_u = np.array([float(1 + mp.mpf(v)) for v in u])
+    assert_close(u_minus_log1p(u, one_plus_u), expected, FULL, expected)
+
+
+def test_u_minus_log1p_where_u_is_minus_one_to_all_its_digits():
+    assert_close(u_minus_log1p(np.array(-1.0), np.array(1e-100)), -1 + 100 * np.log(10), FULL)
+
+
+def test_u_minus_log1p_of_zero():
+    assert u_minus_log1p(np.array(0.0), np.array(1.0)) == 0
+
+
+def test_float32_stays_float32():
+    u = np.array([1e-3, 0.5], dtype=np.float32)
+    assert u_minus_log1p(u, 1 + u).dtype == np.float32
+
+
+@pytest.mark.parametrize("a", [1e-9, 1e-3, 0.3, 1.0, 4.0, 9.99, 10.0, 17.0, 300.0, 1e8])
+def test_divergence_of_log_gamma_keeps_its_digits(a):
+    excess = lambda x: mp.loggamma(x) - x * mp.log(x) + x
+    slope = lambda x: mp.digamma(x) - mp.log(x)
+    for distance in (1e-9, -1e-6, 1e-3, -0.1, 0.3, -0.7, 1.5, -4.0, 9.0):
+        b = a * np.exp(distance)
+        with mp.workdps(60):
+            p, q = mp.mpf(a), mp.mpf(b)
+            expected = excess(q) - excess(p) - slope(p) * (q - p)
+            step = np.array([float(q - p)])
+        assert_close(log_gamma_excess_divergence(np.array([b]), np.array([a]), step), [float(expected)], DIVERGENCE)
+        with mp.workdps(30):
+            assert_close(log_gamma_excess(np.array([b])), [float(excess(q))], FULL, max(1.0, abs(float(excess(q)))))
+
+
+@pytest.mark.parametrize("step", [1e-12, 1e-3, 1.0, 1e6])
+def test_differences_of_polygamma_functions_keep_their_digits(step):
+    for a in (1e-3, 0.7, 12.0, 1e5):
+        with mp.workdps(60):
+            p, q = mp.mpf(a), mp.mpf(a) + mp.mpf(step)
+            rise, fall = mp.digamma(q) - mp.digamma(p), mp.psi(1, p) - mp.psi(1, q)
+        found = polygamma_differences(np.array(a), np.array(step))
+        assert_close(found[0], float(rise), FULL)
+        assert_close(found[1], float(fall), FULL)
+
+
+def test_exact_sum():
+    terms = np.random.default_rng(0).standard_normal((50, 3))
+    terms[-1] = -(terms[:-1].sum(axis=0))
+    expected = [math.fsum(column) for column in terms.T]
+    assert_close(exact_sum(list(terms)), expected, FULL, np.abs(expected))
