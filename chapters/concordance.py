@@ -306,17 +306,21 @@ def mutants(folder=FOLDER):
     if not path.exists():
         return "It has not been run for this edition yet."
     result = json.loads(path.read_text(encoding="utf-8"))
-    text = f"Last run on {result['date']} at commit `{result['commit']}`:\n\n"
-    text += "| changed | changes | noticed | share |\n|---|--:|--:|--:|\n"
+    text = "| changed | changes | noticed | share | on | at commit |\n"
+    text += "|---|--:|--:|--:|---|---|\n"
     survivors = {}
-    for part in ("package", "cells"):
-        killed, survived = result[part]["killed"], result[part]["survived"]
-        total = killed + survived
-        text += f"| the {part} | {total} | {killed} | {100 * killed / total:.1f} % |\n"
-        for one in result[part]["survivors"]:
-            survivors.setdefault(one["reason"], []).append(
-                f"- {one['where']}: `` {one['change']} ``\n"
-            )
+    for part, runs in result.items():
+        killed, survived = (
+            sum(run[what] for run in runs.values()) for what in ("killed", "survived")
+        )
+        text += counts(f"**the {part}**", killed, survived) + " | |\n"
+        for name, run in runs.items():
+            text += counts(f"`{name}`", run["killed"], run["survived"])
+            text += f" {run['date']} | `{run['commit']}` |\n"
+            for one in run["survivors"]:
+                survivors.setdefault(one["reason"], []).append(
+                    f"- {one['where']}: `` {one['change']} ``\n"
+                )
     if survivors:
         count = sum(map(len, survivors.values()))
         title = f"The {count} changes that were not noticed, and why"
@@ -325,6 +329,11 @@ def mutants(folder=FOLDER):
             text += f"{reason}\n\n{''.join(changes)}\n"
         text += ":::\n"
     return text
+
+
+def counts(name, killed, survived):
+    total = killed + survived
+    return f"| {name} | {total} | {killed} | {100 * killed / max(total, 1):.1f} % |"
 
 
 class Concordance(SphinxDirective):

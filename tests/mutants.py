@@ -1,26 +1,35 @@
 """Change the checked mathematics, one sign, factor, index or argument at a time, and see whether a check notices.
 
-    python tests/mutants.py              all of natgrad and all chapters; the result goes to chapters/mutants.json
-    python tests/mutants.py metric 2_    only the modules and chapters whose names begin like this, without a result
+    python tests/mutants.py              all of natgrad and all chapters
+    python tests/mutants.py metric 2_    only the modules and chapters whose names begin like this
 
+The result goes to chapters/mutants.json, which says for each module and chapter when it was last done.
 Mutants of one symbol are cosmic-ray's; those of an expression are made by `rewritten`.
-A mutant of natgrad dies by a test of the package. A mutant of a cell dies if its own cell or a later one raises, warns,
-takes too long, or shows a text or a drawing that differs from what is stored: by what fails under nbval.
-Each mutant runs in a process forked where it differs, so that nothing is imported or computed twice.
+A mutant of natgrad dies by a test of the package, within half a minute of tests. A mutant of a cell dies if its own
+cell or a later one raises, warns, takes too long, or shows a text or a drawing that differs from what is stored: by
+what fails under nbval. Each mutant runs in a process forked where it differs, so that nothing is imported or computed
+twice.
 
 A survivor needs a reason in equivalent_mutants.toml, or else a new assertion.
 """
 
 import ast
 import datetime
+import functools
+import gc
 import importlib
+import inspect
 import json
+import mmap
 import os
+import pickle
 import re
 import resource
 import subprocess
 import sys
+import time
 import tomllib
+import types
 import warnings
 from pathlib import Path
 
@@ -28,7 +37,9 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"  # only a process with a single thread 
 
 import hypothesis
 import nbformat
+import numpy as np
 import pytest
+from _pytest.runner import runtestprotocol
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
 from cosmic_ray.operators.provider import OperatorProvider
@@ -48,13 +59,17 @@ for package in (
     importlib.import_module(package)
 
 ROOT = Path(__file__).parents[1]
+RESULT = ROOT / "chapters" / "mutants.json"
 PROCESSES = 2
-SECONDS = 60  # of computing, for one mutant; the longest chapter takes half of it
+# Of computing, for one mutant: it has died if it takes longer (the longest chapter takes half of it), and it has
+# survived if the tests that were run until then have passed.
+SECONDS, PATIENCE = 90, 30
 TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures: it draws, and nbval compares its drawings byte for byte.
 MODULES = ["_kernels", "_special", "arrays", "metric", "large", "norms", "steepest", "family", "families"]
 MODULES += ["coordinates", "divergence", "fisher", "taylor"]
+CHAPTERS = sorted(path.stem for path in ROOT.glob("chapters/*.ipynb"))
 
 OPERATORS = {
     "ReplaceBinaryOperator_": "Add_Sub Sub_Add Mul_Div Div_Mul Pow_Mul BitAnd_BitOr BitOr_BitAnd",
@@ -224,36 +239,189 @@ def survivors(candidates, passes):
     return found
 
 
-def test_package(module, program):
-    """Whether the tests of the package pass with another program for one module, the module's own tests first."""
+def aside(work):
+    """What `work` returns, in a process of its own, so that what it imports stays there."""
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    if not (pid := os.fork()):
+        try:
+            with os.fdopen(writer, "wb") as pipe:
+                pickle.dump(work(), pipe)
+        finally:
+            sys.stdout.flush()
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as pipe:
+        found = pickle.load(pipe)
+    os.waitpid(pid, 0)
+    return found
+
+
+# The package
+
+
+def is_function(code):
+    return bool(code.co_flags & inspect.CO_OPTIMIZED)
+
+
+def nested(code):
+    return [constant for constant in code.co_consts if isinstance(constant, types.CodeType)]
+
+
+def functions(code):
+    """The code of all functions in a program, in order."""
+    return [found for inner in nested(code) for found in [inner] * is_function(inner) + functions(inner)]
+
+
+def at_import(code):
+    """What runs when a module is imported: all of it but its functions."""
+    rest = [constant for constant in code.co_consts if not isinstance(constant, types.CodeType)]
+    return code.co_code, code.co_names, rest, [is_function(c) or at_import(c) for c in nested(code)]
+
+
+def differing(path, source, program):
+    """The functions of two programs for one file that differ; None if the programs differ in what runs at import."""
+    old, new = (compile(text, path, "exec") for text in (source, program))
+    pairs = list(zip(functions(old), functions(new), strict=True)) if at_import(old) == at_import(new) else None
+    if pairs is None or any(a.co_freevars != b.co_freevars for a, b in pairs):
+        return None
+    return {a: b for a, b in pairs if a != b}
+
+
+def own_test(module):
+    return f"tests/test_{module.strip('_')}.py"
+
+
+def run_pytest(plugin, modules=MODULES):
+    """Run the tests of the package, first those of the given modules."""
+    # None of natgrad's files is named here: pytest would load it under another name.
+    tests = [path for path in map(own_test, dict.fromkeys([*modules, *MODULES])) if os.path.exists(path)]
+    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-o", "addopts=--doctest-modules"]
+    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis was imported before
+    paths = [*tests, "tests/test_errors.py", "tests/test_note.py", "natgrad"]
+    return pytest.main([*options, *paths], plugins=[plugin]) == 0
+
+
+class Patience:
+    """A pytest plugin that lets no test begin after a while."""
+
+    def pytest_runtestloop(self):
+        self.end = time.process_time() + PATIENCE
+
+    def pytest_runtest_setup(self):
+        if time.process_time() > self.end:
+            pytest.skip("long enough")
+
+
+def passes_imported(module, program):
+    """Whether the tests pass if a module is imported with another program."""
     load = importlib.machinery.SourceFileLoader.get_code
 
     def get_code(loader, name):
         return compile(program, loader.path, "exec") if name == f"natgrad.{module}" else load(loader, name)
 
     importlib.machinery.SourceFileLoader.get_code = get_code
-    names = ["families" if name in ("family", "coordinates") else name.strip("_") for name in [module, *MODULES]]
-    tests = [f"tests/test_{name}.py" for name in names]
-    options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-o", "addopts=--doctest-modules"]
-    options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis was imported before the fork
-    # No module of natgrad is named here: pytest would load the file itself.
-    steps = tests[:1], [*dict.fromkeys(tests[1:]), "tests/test_errors.py", "tests/test_note.py", "natgrad"]
-    return all(pytest.main([*options, *paths]) == 0 for paths in steps)
+    return run_pytest(Patience(), [module])
 
 
-def mutate_module(module):
-    source = (ROOT / "natgrad" / f"{module}.py").read_text(encoding="utf-8")
+class Collected:
+    """A pytest plugin: all tests of the package, each run once to see which functions of natgrad it calls.
 
-    def passes(program):
-        return test_package(module, program)
+    Then `work` is called. In the processes that it forks, functions are changed where they are, and only tests that
+    call them are run, those first that have noticed the most so far.
+    """
 
-    candidates = [(f"{module}.py:{line}", *rest) for line, *rest in mutants(source, spared_in_module)]
-    itself, nothing = ("", "", source), ("", "", "")
-    found = survivors([itself, nothing, *candidates], passes)
-    assert itself in found, f"{module} itself does not pass"
-    assert nothing not in found, f"{module} passes without a line in it"
-    found.remove(itself)
-    return len(candidates), found
+    def __init__(self, work):
+        self.work, self.calls = work, set()
+        sys.settrace(self.look)  # what is called while tests are collected counts as run at import
+
+    def look(self, frame, event, argument):
+        if frame.f_globals.get("__name__", "").startswith("natgrad"):
+            self.calls.add(frame.f_code)
+
+    def pytest_runtestloop(self, session):
+        self.at_import, self.items = self.calls, []
+        self.caches = [cache for cache in gc.get_objects() if isinstance(cache, functools._lru_cache_wrapper)]
+        self.caches = [cache for cache in self.caches if "natgrad" in cache.__module__]
+        for item in session.items:
+            self.forget()
+            self.calls, start = set(), time.process_time()
+            assert passes_test(item), item.nodeid
+            self.items.append((item, self.calls, time.process_time() - start))
+        sys.settrace(None)
+        print(f"  {len(self.items)} tests, {sum(seconds for *_, seconds in self.items):.0f} s", flush=True)
+        # In memory that the processes share.
+        self.noticed = np.frombuffer(mmap.mmap(-1, 8 * len(self.items)), np.int64)
+        self.found = self.work(self)
+        return True
+
+    def forget(self):
+        for cache in self.caches:
+            cache.cache_clear()
+
+    def can_change(self, changed):
+        return changed is not None and not self.at_import & changed.keys()
+
+    def passes(self, module, changed):
+        """Whether the tests pass that call the changed functions, as far as there is time to run them."""
+        self.forget()
+        for function in gc.get_objects():
+            if isinstance(function, types.FunctionType) and function.__code__ in changed:
+                function.__code__ = changed[function.__code__]
+        chosen = [k for k, (_, calls, _) in enumerate(self.items) if calls & changed.keys()]
+        order = lambda k: (-self.noticed[k], own_test(module) not in self.items[k][0].nodeid, self.items[k][2])
+        end = time.process_time() + PATIENCE
+        for k in sorted(chosen, key=order):
+            if time.process_time() > end:
+                break
+            if not passes_test(self.items[k][0]):
+                self.noticed[k] += 1
+                return False
+        return True
+
+
+def passes_test(item):
+    return all(report.passed for report in runtestprotocol(item, log=False, nextitem=None))
+
+
+def mutate_package(modules):
+    """For each module the number of its mutants and the survivors."""
+    sources = {name: (ROOT / "natgrad" / f"{name}.py").read_text(encoding="utf-8") for name in modules}
+    candidates = {
+        name: [(f"{name}.py:{line}", *rest) for line, *rest in mutants(source, spared_in_module)]
+        for name, source in sources.items()
+    }
+
+    def in_place(collected):
+        """Survivors among the mutants that differ in functions alone, and all other mutants."""
+        alive, left = {}, {}
+        for name, source in sources.items():
+            change = functools.partial(differing, sys.modules[f"natgrad.{name}"].__file__, source)
+            quick = [candidate for candidate in candidates[name] if collected.can_change(change(candidate[2]))]
+            left[name] = [candidate for candidate in candidates[name] if candidate not in quick]
+            itself = ("", "", f"\n{source}")  # all its functions, a line further down
+            alive[name] = survivors([itself, *quick], lambda program, n=name, c=change: collected.passes(n, c(program)))
+            assert itself in alive[name], f"{name} itself does not pass"
+            alive[name].remove(itself)
+            print(f"  {name}: {len(alive[name])} of {len(quick)} survive, {len(left[name])} run at import", flush=True)
+        return alive, left
+
+    def look():
+        collected = Collected(in_place)
+        run_pytest(collected)
+        return collected.found
+
+    alive, left = aside(look)
+    for name, source in sources.items():
+        itself, nothing = ("", "", source), ("", "", "")
+        found = survivors([itself, nothing, *left[name]], lambda program, n=name: passes_imported(n, program))
+        assert itself in found, f"{name} itself does not pass"
+        assert nothing not in found, f"{name} passes without a line in it"
+        found.remove(itself)
+        yield name, len(candidates[name]), alive[name] + found
+
+
+# The cells
 
 
 def shows(program, namespace):
@@ -312,48 +480,57 @@ def check_harness():
     assert {where for where, *_ in found} == {"harness: cell-4"}
 
 
+def mutate_chapters(names):
+    # From here on a warning is an error, as the text it shows would be under nbval.
+    warnings.simplefilter("error")
+    for name in names:
+        yield name, *mutate_chapter(name, nbformat.read(ROOT / "chapters" / f"{name}.ipynb", 4))
+
+
+def edition():
+    """Today's date and the commit, with a mark if what is mutated or checked differs from it."""
+    git = lambda *command: subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True).stdout.strip()
+    changed = git("status", "--porcelain", "natgrad", "tests", "chapters/*.ipynb")
+    return {
+        "date": datetime.date.today().isoformat(),
+        "commit": git("rev-parse", "--short", "HEAD") + "-dirty" * bool(changed),
+    }
+
+
 def main(prefixes):
     reasons = tomllib.loads((ROOT / "tests" / "equivalent_mutants.toml").read_text(encoding="utf-8"))["equivalent"]
     unused = {mutant for entry in reasons for mutant in entry["mutants"]}
-
-    def report(names, mutate):
-        total, listed = 0, []
-        for name in names:
-            if not prefixes or name.startswith(tuple(prefixes)):
-                count, found = mutate(name)
-                total += count
-                print(f"{name}: {count - len(found)} killed, {len(found)} survived", flush=True)
-                for where, change, _ in found:
-                    key = re.sub(r":\d+$", "", where) + ": " + change
-                    fitting = [(m, entry["reason"]) for entry in reasons for m in entry["mutants"] if key.startswith(m)]
-                    unused.difference_update(mutant for mutant, _ in fitting)
-                    reason = fitting[0][1] if fitting else ""
-                    listed.append({"where": where, "change": change, "reason": reason})
-                    print(f"  {'equivalent  ' if reason else 'NO REASON   '}{where}  {change}", flush=True)
-        return {"killed": total - len(listed), "survived": len(listed), "survivors": listed}
-
-    def git(*command):
-        return subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-
+    parts = {"package": (MODULES, mutate_package), "cells": (CHAPTERS, mutate_chapters)}
+    # What is not run again keeps its last result.
+    last = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
+    result = {
+        part: {name: last[part][name] for name in names if name in last.get(part, {})}
+        for part, (names, _) in parts.items()
+    }
     check_harness()
-    result = {"date": datetime.date.today().isoformat(), "commit": git("rev-parse", "--short", "HEAD")}
-    if git("status", "--porcelain", "natgrad", "tests", "chapters/*.ipynb"):
-        result["commit"] += "-dirty"
-    result["package"] = report(MODULES, mutate_module)
-    # From here on a warning is an error, as the text it shows would be under nbval.
-    warnings.simplefilter("error")
-    paths = {path.stem: path for path in sorted(ROOT.glob("chapters/*.ipynb"))}
-    result["cells"] = report(paths, lambda name: mutate_chapter(name, nbformat.read(paths[name], 4)))
-
+    for part, (names, mutate) in parts.items():
+        chosen = [name for name in names if name.startswith(tuple(prefixes or [""]))]
+        for name, total, found in mutate(chosen) if chosen else ():
+            listed = []
+            for where, change, _ in found:
+                key = re.sub(r":\d+$", "", where) + ": " + change
+                fitting = [(m, entry["reason"]) for entry in reasons for m in entry["mutants"] if key.startswith(m)]
+                unused.difference_update(mutant for mutant, _ in fitting)
+                reason = fitting[0][1] if fitting else ""
+                listed.append({"where": where, "change": change, "reason": reason})
+                print(f"  {'equivalent  ' if reason else 'NO REASON   '}{where}  {change}")
+            counts = {"killed": total - len(found), "survived": len(found)}
+            print(f"{name}: {counts['killed']} killed, {counts['survived']} survived", flush=True)
+            result[part][name] = edition() | counts | {"survivors": listed}
+            # Kept as it comes, because a run takes long.
+            RESULT.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if not prefixes:
-        text = json.dumps(result, ensure_ascii=False, indent=1)
-        (ROOT / "chapters" / "mutants.json").write_text(text + "\n", encoding="utf-8")
         for mutant in sorted(unused):
             print(f"reason without a survivor: {mutant}")
     good = True
     for part, target in TARGETS.items():
-        killed, survived = result[part]["killed"], result[part]["survived"]
-        unexplained = sum(not survivor["reason"] for survivor in result[part]["survivors"])
+        killed, survived = (sum(one[what] for one in result[part].values()) for what in ("killed", "survived"))
+        unexplained = sum(not survivor["reason"] for one in result[part].values() for survivor in one["survivors"])
         if killed + survived:
             share = killed / (killed + survived)
             print(f"{part}: {killed} killed, {survived} survived ({share:.1%} killed), {unexplained} without a reason")
