@@ -143,7 +143,11 @@ def _parameters(family: Family, p: ArrayLike, q: ArrayLike) -> tuple[tuple, tupl
 
 
 def _minus_log_ratio(family: Family, p: tuple, q: tuple) -> Callable[[np.ndarray], np.ndarray]:
-    return lambda x: family._log_prob(p, x) - family._log_prob(q, x)
+    def minus_log_ratio(x):
+        with np.errstate(all="ignore"):
+            return family._log_prob(p, x) - family._log_prob(q, x)
+
+    return minus_log_ratio
 
 
 def _moments(family: Family, p: tuple, q: tuple, powers: np.ndarray) -> np.ndarray:
