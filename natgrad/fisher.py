@@ -21,16 +21,12 @@ FEW = 8
 
 
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = E[SSᵀ], the mean outer product of the score, by expectation, from the definition (section 3.4).
+    """F = E[SSᵀ], shape (dim, dim), the mean outer product of the score, from the definition (section 3.4).
 
     Parameters
     ----------
     family : Family
     theta : array_like, shape (dim,)
-
-    Returns
-    -------
-    ndarray, shape (dim, dim)
 
     Examples
     --------
@@ -50,7 +46,7 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = −E[H], minus the mean Hessian of ln p, by finite differences that never see the score (section 3.4).
+    """F = −E[H], shape (dim, dim), minus the mean Hessian of ln p, by differences that see no score (section 3.4).
 
     The two definitions agree where twice differentiating ∫ p_θ may be done under the integral.
 
@@ -58,10 +54,6 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     ----------
     family : Family
     theta : array_like, shape (dim,)
-
-    Returns
-    -------
-    ndarray, shape (dim, dim)
 
     Examples
     --------
@@ -78,7 +70,7 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
-    """F = E[SSᵀ] estimated from independent draws x ~ p_θ, with its standard error (section 3.5).
+    """F = E[SSᵀ] from independent draws x ~ p_θ: mean and standard error, both of shape (dim, dim) (section 3.5).
 
     Parameters
     ----------
@@ -87,11 +79,6 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     size : int
         The number of draws, at least two.
     rng : numpy.random.Generator
-
-    Returns
-    -------
-    Estimate
-        Two arrays of shape (dim, dim): the mean of SSᵀ and the standard error of each of its entries.
 
     Examples
     --------
@@ -118,7 +105,7 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
 
 
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
-    """The mean of SSᵀ over given scores, SᵀS/N.
+    """The mean of SSᵀ over given scores, SᵀS/N, shape (dim, dim).
 
     It estimates the Fisher matrix at θ only if the data were drawn from p_θ.
     From any other data it is another matrix, and following it is no natural gradient descent [1]_.
@@ -128,10 +115,6 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
     ----------
     scores : array_like, shape (N, dim)
         One row for each observation.
-
-    Returns
-    -------
-    ndarray, shape (dim, dim)
 
     References
     ----------
@@ -149,18 +132,15 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
 
 
 def fisher_from_data(family: Family, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
-    """The empirical Fisher matrix of a family's scores at observations x, which are never all in memory.
+    """The empirical Fisher matrix, shape (dim, dim), in float64, of scores at observations x, never all in memory.
+
+    What it is an estimate of, `empirical_fisher` says.
 
     Parameters
     ----------
     family : Family
     theta : array_like, shape (dim,)
     x : array_like, shape (..., *event)
-
-    Returns
-    -------
-    ndarray, shape (dim, dim)
-        In float64; what it is an estimate of, `empirical_fisher` says.
 
     Examples
     --------
@@ -261,10 +241,6 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     ----------
     family : Family
     theta : array_like, shape (..., dim)
-
-    Returns
-    -------
-    Metric
 
     Examples
     --------

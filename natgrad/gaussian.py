@@ -189,7 +189,7 @@ class MultivariateGaussian(Family):
             *(f"mu_{i + 1}" for i in range(self.n)),
             *(f"P_{i + 1}{gap}{j + 1}" for i, j in zip(self._rows, self._columns, strict=True)),
         )
-        self._block = max(16, min(1 << 12, (1 << 18) // self.n**2))
+        self._block = max(16, min(1 << 13, (1 << 18) // self.n**2))
         # In a sum over all entries of P those off its diagonal occur twice.
         self._times = np.where(self._rows == self._columns, 0.5, 1.0)
 
