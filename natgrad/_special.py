@@ -34,13 +34,13 @@ def near_u_minus_log1p(u: np.ndarray) -> np.ndarray:
 
     With q = u / (2 + u), ln(1 + u) = 2 artanh(q) = 2q + 2q³/3 + 2q⁵/5 + …, and u − 2q = u q exactly.
     """
-    q = u / (2 + u)
+    q = 2 + u
+    np.divide(u, q, out=q)
     square = q * q
-    tail = square * (1 / 15)
+    tail = square * (-2 / 15)
     for k in (13, 11, 9, 7, 5, 3):
-        tail += 1 / k
+        tail += -2 / k
         tail *= square
-    tail *= -2
     tail += u
     tail *= q
     return tail
@@ -63,9 +63,13 @@ def log_gamma_excess(x: np.ndarray) -> np.ndarray:
     from scipy.special import gammaln  # loaded when it is needed, because that takes longer than numpy itself
 
     large = np.maximum(x, STIRLING_FROM)
-    tail = sum(c * large ** -(2.0 * j + 1) for j, c in enumerate(STIRLING))
+    tail, square = 0.0, large * large
+    for c in reversed(STIRLING):
+        tail = tail / square + c
     small = np.minimum(x, STIRLING_FROM)
-    return np.where(x < STIRLING_FROM, gammaln(small) - small * np.log(small) + small, tail - 0.5 * np.log(large / TAU))
+    return np.where(
+        x < STIRLING_FROM, gammaln(small) - small * np.log(small) + small, tail / large - 0.5 * np.log(large / TAU)
+    )
 
 
 def minus_log_beta(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -110,15 +114,15 @@ def trigamma(x: np.ndarray) -> np.ndarray:
 
 def polygamma_differences(a: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ψ(a + step) − ψ(a) and ψ′(a) − ψ′(a + step) for positive steps, however small: Stirling's series again."""
-    shifted = [a + i for i in range(STIRLING_FROM)]
-    rise = sum(step / p / (p + step) for p in shifted)
-    fall = sum(step / p / (p + step) * (1 / p + 1 / (p + step)) for p in shifted)
-    p = a + STIRLING_FROM
-    logs = np.log1p(step / p)
-    powers = [np.expm1(-m * logs) / p**m for m in range(2 * len(STIRLING) + 2)]
-    rise = rise + logs - powers[1] / 2 - sum((2 * j + 1) * c * powers[2 * j + 2] for j, c in enumerate(STIRLING))
-    fall = fall - powers[1] - powers[2] / 2
-    return rise, fall - sum((2 * j + 1) * (2 * j + 2) * c * powers[2 * j + 3] for j, c in enumerate(STIRLING))
+    column = lambda values: np.reshape(np.asarray(values, a.dtype), (-1, *[1] * a.ndim))
+    p = a + column(range(STIRLING_FROM))
+    terms = step / p / (p + step)
+    rise, fall = sum(terms), sum(terms * (1 / p + 1 / (p + step)))
+    p, c, k = a + STIRLING_FROM, column(STIRLING), column(range(1, 2 * len(STIRLING), 2))
+    logs, m = np.log1p(step / p), column(range(2 * len(STIRLING) + 2))
+    powers = np.expm1(-m * logs) / p**m
+    rise = rise + logs - powers[1] / 2 - sum(k * c * powers[2::2])
+    return rise, fall - powers[1] - powers[2] / 2 - sum(k * (k + 1) * c * powers[3::2])
 
 
 def stirling_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:

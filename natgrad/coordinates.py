@@ -136,11 +136,6 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     ----------
     family : Family
     coordinates : Coordinates
-        The Jacobian is held against differences at the first φ that is used.
-
-    Returns
-    -------
-    Family
 
     Examples
     --------
@@ -151,13 +146,10 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     """
     arrays.instance(family, "family", Family)
     arrays.instance(coordinates, "coordinates", Coordinates)
-    arrays.function(coordinates.to_theta, "coordinates")
-    arrays.function(coordinates.jacobian, "coordinates")
-    if len(coordinates.parameters) != family.dim:
-        found = len(coordinates.parameters)
-        raise ValueError(
-            f"`coordinates` must have as many parameters as `family`, {family.dim}, but they have {found}."
-        )
+    for part in coordinates[1:]:
+        arrays.function(part, "coordinates")
+    if (found := len(coordinates.parameters)) != family.dim:
+        raise ValueError(f"`coordinates` must have {family.dim} parameters, as `family`, but they have {found}.")
     return Reparametrized(family, coordinates)
 
 

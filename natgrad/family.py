@@ -205,13 +205,13 @@ class Family(ABC):
             for index in blocks(shape, self._block):
                 near, far = (np.array(t[index].reshape(-1, self.dim).T, np.float64, order="C") for t in wide)
                 part = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near)
+                part = part.astype(found.dtype, copy=False)
                 # What isn't finite in θ shows in the result, which is shorter, and in the cache.
                 if not arrays.all_finite(part):
                     for theta, name in zip(whole, names, strict=True):
                         arrays.real(theta, name)
-                found[index] = _finite(
-                    part.astype(found.dtype, copy=False), "`theta0` and `theta1`", "divergence"
-                ).reshape(found[index].shape)
+                    _finite(part, "`theta0` and `theta1`", "divergence")
+                found[index] = part.reshape(found[index].shape)
         return found[()]
 
     def _expect(self, theta: Sequence, f: Callable, name: str, scale: np.ndarray | float = 0.0) -> np.ndarray:

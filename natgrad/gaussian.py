@@ -33,6 +33,7 @@ class Gaussian(Family):
 
     parameters = ("mu", "tau")
     _positive = {1: "precision tau"}
+    _block = 1 << 14
 
     def _log_prob(self, theta, x):
         mu, tau = theta
