@@ -14,18 +14,8 @@ from .coordinates import (
     gaussian_natural,
     reparametrize,
 )
+from .discrete import Bernoulli, Categorical, Poisson
 from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
-from .families import (
-    Bernoulli,
-    Beta,
-    Categorical,
-    Exponential,
-    Gamma,
-    Gaussian,
-    MultivariateGaussian,
-    Poisson,
-    StudentT,
-)
 from .family import Estimate, Family
 from .fisher import (
     EmpiricalFisher,
@@ -36,9 +26,11 @@ from .fisher import (
     fisher_metric,
     fisher_monte_carlo,
 )
+from .gaussian import Gaussian, MultivariateGaussian, StudentT
 from .large import LowRank, MatrixFree, Solution
 from .metric import Dense, Diagonal, Dual, Metric, Refined, euclidean, from_covariance, from_frame, from_scores
 from .norms import Norm, PNorm, Spectral
+from .positive import Beta, Exponential, Gamma
 from .steepest import directional_derivative, natural_gradient, steepest_direction
 from .taylor import numerical_gradient, numerical_hessian, observed_order
 

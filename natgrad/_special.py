@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-# Below this, u − log1p(u) loses more to cancellation than the series below loses to truncation.
-SERIES_RADIUS = 0.1
+# Below this, u − ln(1 + u) loses more to cancellation than the series below loses to truncation.
+SERIES_RADIUS = 0.2
 # From here on Stirling's series for ln Γ is exact to rounding; smaller arguments are shifted by as much.
 STIRLING_FROM = 10
 TAU = 2 * math.pi
@@ -13,47 +13,49 @@ STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 
 
 
 def u_minus_log1p(u: np.ndarray, one_plus_u: np.ndarray) -> np.ndarray:
-    """Return h(u) = u − log(1 + u) for u > −1 to full relative accuracy, also where both terms are nearly equal.
+    """Return h(u) = u − ln(1 + u) for u > −1 to full relative accuracy, also where both terms are nearly equal.
 
-    Close to u = −1, where u no longer knows the digits of 1 + u, the logarithm is that of `one_plus_u`.
+    Far from zero the logarithm is that of `one_plus_u`, of which u no longer knows the digits when it is close to −1.
     """
-    small = np.abs(u) < SERIES_RADIUS
-    if small.all():
-        return near_u_minus_log1p(u)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        found = np.subtract(u, np.log1p(u)).ravel()
+    shape, u = np.shape(u), np.ravel(u)
+    index = np.flatnonzero(np.abs(u) < SERIES_RADIUS)
+    if index.size == u.size:
+        return near_u_minus_log1p(u).reshape(shape)
+    found = np.log(one_plus_u).ravel()
+    np.subtract(u, found, out=found)
     # The few that need it are done again, by their indices: masks take longer.
-    for where, function in ((u < -0.5, lambda v, w: v - np.log(w)), (small, lambda v, w: near_u_minus_log1p(v))):
-        if (index := np.flatnonzero(where)).size:
-            found[index] = function(np.ravel(u)[index], np.ravel(one_plus_u)[index])
-    return found.reshape(np.shape(u))
+    if index.size:
+        found[index] = near_u_minus_log1p(u[index])
+    return found.reshape(shape)
 
 
 def near_u_minus_log1p(u: np.ndarray) -> np.ndarray:
     """The same for |u| < SERIES_RADIUS.
 
-    With q = u / (2 + u), log(1 + u) = 2 artanh(q) = 2q + 2q³/3 + 2q⁵/5 + …, and u − 2q = u q exactly.
+    With q = u / (2 + u), ln(1 + u) = 2 artanh(q) = 2q + 2q³/3 + 2q⁵/5 + …, and u − 2q = u q exactly.
     """
-    q = u / (2 + u)
+    q = 2 + u
+    np.divide(u, q, out=q)
     square = q * q
-    tail = square * (1 / 13)
-    for k in (11, 9, 7, 5, 3):
-        tail += 1 / k
+    tail = square * (-2 / 15)
+    for k in (13, 11, 9, 7, 5, 3):
+        tail += -2 / k
         tail *= square
-    tail *= -2
     tail += u
-    return q * tail
+    tail *= q
+    return tail
 
 
-def exact_sum(terms) -> np.ndarray:
-    """Sum arrays with Knuth's error-free addition, as if in twice the precision."""
-    total = lost = np.zeros_like(terms[0])
-    for term in terms:
-        new = total + term
-        shift = new - total
-        lost = lost + ((total - (new - shift)) + (term - shift))
-        total = new
-    return total + lost
+def exact_sum(terms: np.ndarray) -> np.ndarray:
+    """Sum along the first axis, as if in twice the precision.
+
+    Of all terms the bits above one place, which add up without rounding, and then what is left of them.
+    """
+    exponent = np.frexp(np.abs(terms).max(axis=0))[1] + len(terms).bit_length()
+    place = np.ldexp(terms.dtype.type(1), exponent)
+    high = terms + place
+    high -= place
+    return high.sum(axis=0) + (terms - high).sum(axis=0)
 
 
 def log_gamma_excess(x: np.ndarray) -> np.ndarray:
@@ -61,9 +63,19 @@ def log_gamma_excess(x: np.ndarray) -> np.ndarray:
     from scipy.special import gammaln  # loaded when it is needed, because that takes longer than numpy itself
 
     large = np.maximum(x, STIRLING_FROM)
-    tail = sum(c * large ** -(2.0 * j + 1) for j, c in enumerate(STIRLING))
+    tail, square = 0.0, large * large
+    for c in reversed(STIRLING):
+        tail = tail / square + c
     small = np.minimum(x, STIRLING_FROM)
-    return np.where(x < STIRLING_FROM, gammaln(small) - small * np.log(small) + small, tail - 0.5 * np.log(large / TAU))
+    return np.where(
+        x < STIRLING_FROM, gammaln(small) - small * np.log(small) + small, tail / large - 0.5 * np.log(large / TAU)
+    )
+
+
+def minus_log_beta(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return −ln B(a, b), of the excesses of ln Γ and of what is left of its large terms."""
+    excess = log_gamma_excess(a + b) - log_gamma_excess(a) - log_gamma_excess(b)
+    return excess + a * np.log1p(b / a) + b * np.log1p(a / b)
 
 
 def log_gamma_excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -102,15 +114,15 @@ def trigamma(x: np.ndarray) -> np.ndarray:
 
 def polygamma_differences(a: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ψ(a + step) − ψ(a) and ψ′(a) − ψ′(a + step) for positive steps, however small: Stirling's series again."""
-    shifted = [a + i for i in range(STIRLING_FROM)]
-    rise = sum(step / p / (p + step) for p in shifted)
-    fall = sum(step / p / (p + step) * (1 / p + 1 / (p + step)) for p in shifted)
-    p = a + STIRLING_FROM
-    logs = np.log1p(step / p)
-    powers = [np.expm1(-m * logs) / p**m for m in range(2 * len(STIRLING) + 2)]
-    rise = rise + logs - powers[1] / 2 - sum((2 * j + 1) * c * powers[2 * j + 2] for j, c in enumerate(STIRLING))
-    fall = fall - powers[1] - powers[2] / 2
-    return rise, fall - sum((2 * j + 1) * (2 * j + 2) * c * powers[2 * j + 3] for j, c in enumerate(STIRLING))
+    column = lambda values: np.reshape(np.asarray(values, a.dtype), (-1, *[1] * a.ndim))
+    p = a + column(range(STIRLING_FROM))
+    terms = step / p / (p + step)
+    rise, fall = sum(terms), sum(terms * (1 / p + 1 / (p + step)))
+    p, c, k = a + STIRLING_FROM, column(STIRLING), column(range(1, 2 * len(STIRLING), 2))
+    logs, m = np.log1p(step / p), column(range(2 * len(STIRLING) + 2))
+    powers = np.expm1(-m * logs) / p**m
+    rise = rise + logs - powers[1] / 2 - sum(k * c * powers[2::2])
+    return rise, fall - powers[1] - powers[2] / 2 - sum(k * (k + 1) * c * powers[3::2])
 
 
 def stirling_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from . import arrays
-from .family import Family, _stacked
+from .family import Family, filled
 from .taylor import numerical_gradient
 
 # By how much a Jacobian may differ from differences, in units over which the densities change.
@@ -45,7 +45,7 @@ class Coordinates(NamedTuple):
 
 
 class Reparametrized(Family):
-    # A family in other coordinates φ. Unpacked parameters are those of the family and the Jacobian, batch axes last.
+    # A family in other coordinates φ. Unpacked parameters are those of the family, the Jacobian, θ and φ.
 
     def __init__(self, family: Family, coordinates: Coordinates):
         self.family, self.coordinates, self._checked = family, coordinates, False
@@ -53,32 +53,35 @@ class Reparametrized(Family):
         self._observation, self._plain = family._observation, family._plain
 
     def _map(self, phi, name):
+        phi = np.moveaxis(phi, 0, -1)
         with np.errstate(all="ignore"):
-            theta = np.asarray(self.coordinates.to_theta(phi), phi.dtype)
-            jacobian = np.asarray(self.coordinates.jacobian(phi), phi.dtype)
-        for found, shape in ((theta, phi.shape), (jacobian, (*phi.shape, self.dim))):
-            if found.shape != shape:
-                raise ValueError(f"`coordinates` must map {phi.shape} to {shape}, but it is mapped to {found.shape}.")
-        if not arrays.all_finite(theta) or not arrays.all_finite(jacobian):
+            found = [np.asarray(f(phi), phi.dtype) for f in (self.coordinates.to_theta, self.coordinates.jacobian)]
+        for value, shape in zip(found, (phi.shape, (*phi.shape, self.dim)), strict=True):
+            if value.shape != shape:
+                raise ValueError(f"`coordinates` must map {phi.shape} to {shape}, but it is mapped to {value.shape}.")
+        theta, jacobian = np.moveaxis(found[0], -1, 0), np.moveaxis(found[1], (-2, -1), (0, 1))
+        if not arrays.all_finite(theta):
             raise ValueError(f"`{name}` must have finite coordinates in the family, but one of them is not finite.")
-        return theta, jacobian
+        return np.ascontiguousarray(theta), np.ascontiguousarray(jacobian)
 
     def _unpack(self, phi, name):
         theta, jacobian = self._map(phi, name)
         unpacked = self.family._unpack(theta, name)
         if not self._checked:
-            self._check(phi.reshape(-1, self.dim)[0].astype(np.float64), name)
-        return unpacked, np.moveaxis(jacobian, (-2, -1), (0, 1)), np.moveaxis(theta, -1, 0), np.moveaxis(phi, -1, 0)
+            self._check(phi.reshape(self.dim, -1)[:, 0].astype(np.float64), name)
+        return unpacked, jacobian, theta, phi
 
     def _check(self, phi, name):
         # Once, at the first point: a wrong Jacobian would make a wrong score.
         theta, jacobian = self._map(phi, name)
-        scale = np.array(self.family._unit(self.family._unpack(theta, name)))
-        unit = self._lengths(jacobian, scale)
+        scale = self.family._unit(self.family._unpack(theta, name))[:, None]
+        # How far each φⱼ goes until θ has moved by one unit.
+        with np.errstate(divide="ignore"):
+            unit = 1 / np.hypot.reduce(jacobian / scale, axis=0)
         if not np.isfinite(unit).all():
-            raise ValueError("`coordinates` must have an invertible Jacobian, but one of its columns is zero.")
+            raise ValueError("`coordinates` must have an invertible Jacobian, but one of its columns is not.")
         expected = numerical_gradient(lambda p: self._map(p, name)[0], phi, unit)
-        error = np.abs(jacobian - expected) * unit / scale[:, None]
+        error = np.abs(jacobian - expected) * unit / scale
         if error.max() > JACOBIAN_TOLERANCE:
             i, j = np.unravel_index(np.argmax(error), error.shape)
             raise ValueError(
@@ -87,17 +90,12 @@ class Reparametrized(Family):
             )
         self._checked = True
 
-    def _lengths(self, jacobian, scale):
-        # How far each φⱼ goes until θ has moved by one unit.
-        with np.errstate(divide="ignore"):
-            return 1 / np.sqrt(((jacobian / scale[:, None]) ** 2).sum(axis=0))
-
     def _log_prob(self, phi, x):
         return self.family._log_prob(phi[0], x)
 
     def _score(self, phi, x):
         score = self.family._score(phi[0], x)
-        return [sum(j * s for j, s in zip(column, score, strict=True)) for column in np.swapaxes(phi[1], 0, 1)]
+        return [sum(j * s for j, s in zip(phi[1][:, i], score, strict=True)) for i in range(self.dim)]
 
     def _sample(self, phi, shape, rng):
         return self.family._sample(phi[0], shape, rng)
@@ -105,13 +103,14 @@ class Reparametrized(Family):
     def _rules(self, phi):
         return self.family._rules(phi[0])
 
-    def _unit(self, phi):
-        return list(self._lengths(phi[1], np.array(self.family._unit(phi[0]))))
-
     def _fisher(self, phi):
-        jacobian = np.moveaxis(phi[1], (0, 1), (-2, -1))
-        fisher = jacobian.mT @ self.family._fisher(phi[0]) @ jacobian
-        return (fisher + fisher.mT) / 2
+        jacobian = phi[1]
+        half = np.einsum("ij...,jb...->ib...", filled(self.family._fisher(phi[0])), jacobian)
+        found = np.empty_like(half)
+        for a in range(self.dim):
+            for b in range(a + 1):
+                found[a, b] = found[b, a] = np.einsum("i...,i...->...", jacobian[:, a], half[:, b])
+        return found
 
     def _kl(self, phi0, phi1, step):
         # θ₁ − θ₀ is the mean of J on the way from φ₀ to φ₁, times φ₁ − φ₀, of which all digits are known. It is used
@@ -137,11 +136,6 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     ----------
     family : Family
     coordinates : Coordinates
-        The Jacobian is held against differences at the first φ that is used.
-
-    Returns
-    -------
-    Family
 
     Examples
     --------
@@ -152,45 +146,42 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     """
     arrays.instance(family, "family", Family)
     arrays.instance(coordinates, "coordinates", Coordinates)
-    arrays.function(coordinates.to_theta, "coordinates")
-    arrays.function(coordinates.jacobian, "coordinates")
-    if len(coordinates.parameters) != family.dim:
-        found = len(coordinates.parameters)
-        raise ValueError(
-            f"`coordinates` must have as many parameters as `family`, {family.dim}, but they have {found}."
-        )
+    for part in coordinates[1:]:
+        arrays.function(part, "coordinates")
+    if (found := len(coordinates.parameters)) != family.dim:
+        raise ValueError(f"`coordinates` must have {family.dim} parameters, as `family`, but they have {found}.")
     return Reparametrized(family, coordinates)
 
 
 def _two(names: tuple[str, str], theta: Callable, jacobian: Callable) -> Coordinates:
-    # From two numbers to two, and to the four entries of the Jacobian, row by row.
-    def matrix(phi):
-        entries = jacobian(*np.moveaxis(phi, -1, 0))
-        return _stacked([e + 0 * phi[..., 0] for e in entries]).reshape(*phi.shape, 2)
-
-    return Coordinates(names, lambda phi: _stacked(theta(*np.moveaxis(phi, -1, 0))), matrix)
+    # From two numbers to two, and to the rows of the Jacobian.
+    return Coordinates(
+        names,
+        lambda phi: np.moveaxis(filled(theta(*np.moveaxis(phi, -1, 0))), 0, -1),
+        lambda phi: np.moveaxis(filled(jacobian(*np.moveaxis(phi, -1, 0))), (0, 1), (-2, -1)),
+    )
 
 
 # Coordinates of `Gaussian`. A negative scale is to give a negative precision, which is refused.
 #: `Gaussian` in other coordinates: mean and standard deviation (μ, σ).
 gaussian_mean_scale = _two(
-    ("mu", "sigma"), lambda m, s: (m, 1 / (s * abs(s))), lambda m, s: (1, 0, 0, -2 / abs(s) ** 3)
+    ("mu", "sigma"), lambda m, s: (m, 1 / (s * abs(s))), lambda m, s: ((1, 0), (0, -2 / abs(s) ** 3))
 )
 #: `Gaussian` in other coordinates: mean and variance (μ, σ²).
-gaussian_mean_variance = _two(("mu", "variance"), lambda m, v: (m, 1 / v), lambda m, v: (1, 0, 0, -1 / v**2))
+gaussian_mean_variance = _two(("mu", "variance"), lambda m, v: (m, 1 / v), lambda m, v: ((1, 0), (0, -1 / v**2)))
 #: `Gaussian` in other coordinates: mean and logarithm of the standard deviation (μ, ln σ).
 gaussian_mean_log_scale = _two(
-    ("mu", "log_sigma"), lambda m, s: (m, np.exp(-2 * s)), lambda m, s: (1, 0, 0, -2 * np.exp(-2 * s))
+    ("mu", "log_sigma"), lambda m, s: (m, np.exp(-2 * s)), lambda m, s: ((1, 0), (0, -2 * np.exp(-2 * s)))
 )
 #: `Gaussian` in other coordinates: natural parameters (μτ, −τ/2), the factors of x and x² in the exponent.
 gaussian_natural = _two(
     ("mu_tau", "minus_half_tau"),
     lambda a, b: (-a / (2 * b), -2 * b),
-    lambda a, b: (-1 / (2 * b), a / (2 * b**2), 0, -2),
+    lambda a, b: ((-1 / (2 * b), a / (2 * b**2)), (0, -2)),
 )
 #: `Gaussian` in other coordinates: mean parameters (E[x], E[x²]).
 gaussian_moments = _two(
     ("mean", "mean_square"),
     lambda m, s: (m, 1 / (s - m**2)),
-    lambda m, s: (1, 0, 2 * m / (s - m**2) ** 2, -1 / (s - m**2) ** 2),
+    lambda m, s: ((1, 0), (2 * m / (s - m**2) ** 2, -1 / (s - m**2) ** 2)),
 )

@@ -7,7 +7,7 @@ The closed forms `fisher` and `kl` are claims; the tests hold them against quadr
 from __future__ import annotations  # or naming numpy.random in a signature would import it
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -65,13 +65,12 @@ class Family(ABC):
         """The number of parameters."""
         return len(self.parameters)
 
-    def _unpack(self, theta: np.ndarray, name: str) -> tuple[np.ndarray, ...]:
-        """The parameters as arrays, one for each coordinate unless overridden; raise if θ is outside of the family."""
-        columns = np.ascontiguousarray(np.moveaxis(theta, -1, 0))
+    def _unpack(self, theta: np.ndarray, name: str) -> Sequence[np.ndarray]:
+        """The parameters, one after the other unless overridden; raise if a finite θ is outside of the family."""
         # The Fisher matrix may hold the inverse of a square, which has to be representable.
         limit = 0.5 * np.sqrt(np.finfo(theta.dtype).max)
         for i, label in self._positive.items():
-            low, high = columns[i].min(), columns[i].max()
+            low, high = theta[i].min(), theta[i].max()
             if low <= 0:
                 raise ValueError(f"`{name}` must have a positive {label}, but its smallest is {low:.6g}.")
             if low < 1 / limit or high > limit:
@@ -79,7 +78,7 @@ class Family(ABC):
                     f"`{name}` must have a {label} between {1 / limit:.1g} and {limit:.1g}, "
                     f"but it contains {low if low < 1 / limit else high:.6g}."
                 )
-        return tuple(columns)
+        return tuple(theta)
 
     def _observation(self, x: np.ndarray) -> np.ndarray:
         """The form in which the other hooks want x; raise if it is impossible."""
@@ -90,65 +89,71 @@ class Family(ABC):
         return x
 
     @abstractmethod
-    def _log_prob(self, theta: tuple, x: np.ndarray) -> np.ndarray: ...
+    def _log_prob(self, theta: Sequence, x: np.ndarray) -> np.ndarray: ...
 
     @abstractmethod
-    def _score(self, theta: tuple, x: np.ndarray) -> list[np.ndarray]:
+    def _score(self, theta: Sequence, x: np.ndarray) -> Sequence[np.ndarray]:
         """The components of the score, whose shapes broadcast."""
 
     @abstractmethod
-    def _sample(self, theta: tuple, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray: ...
+    def _sample(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray: ...
 
     @abstractmethod
-    def _rules(self, theta: tuple) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Nodes and weights for E_θ: one exact rule, or a good and a better one, which also sees more of the tails."""
+    def _rules(self, theta: Sequence) -> tuple[np.ndarray, np.ndarray]:
+        """Nodes for E_θ, and weights, one row for each rule: an exact one, or a good and a better one."""
 
     @abstractmethod
-    def _unit(self, theta: tuple) -> list[np.ndarray]:
+    def _fisher(self, theta: Sequence) -> Sequence[Sequence[np.ndarray]]:
+        """The rows of F, whose entries broadcast."""
+
+    @abstractmethod
+    def _kl(self, theta0: Sequence, theta1: Sequence, step: np.ndarray) -> np.ndarray:
+        """KL for arrays of one axis; `step` is θ₁ − θ₀, to more digits than these may have, and may be written to."""
+
+    def _unit(self, theta: Sequence) -> np.ndarray:
         """The length over which ln p_θ changes appreciably in each parameter: what numerical derivatives go by."""
+        unit = 1 / np.sqrt(np.einsum("ii...->i...", filled(self._fisher(theta))))
+        for i in self._positive:
+            unit[i] = np.minimum(unit[i], theta[i])
+        return unit
 
-    @abstractmethod
-    def _fisher(self, theta: tuple) -> np.ndarray: ...
-
-    @abstractmethod
-    def _kl(self, theta0: tuple, theta1: tuple, step: np.ndarray) -> np.ndarray:
-        """KL for arrays of one axis; `step` is θ₁ − θ₀, coordinates first, to more digits than the two may have."""
-
-    def _chi2_is_finite(self, p: tuple, q: tuple) -> bool:
+    def _chi2_is_finite(self, p: Sequence, q: Sequence) -> bool:
         """Whether E_p[(q/p)²] is finite. In an exponential family: whether it has a member at 2η(q) − η(p)."""
-        return True
+        return all(2 * q[i] > p[i] for i in self._positive)
 
-    def _theta(self, value, name: str = "theta") -> np.ndarray:
-        return arrays.vector(value, name, self.dim)
+    def _theta(self, value, name: str = "theta", *, finite: bool = True) -> np.ndarray:
+        theta = arrays.vector(value, name, self.dim, finite=finite)
+        return np.ascontiguousarray(np.moveaxis(theta, -1, 0))
 
-    def _point(self, value, name: str = "theta") -> tuple:
+    def _point(self, value, name: str = "theta") -> Sequence:
         return self._unpack(arrays.point(value, name, self.dim), name)
 
-    def _theta_and_x(self, theta, x) -> tuple[tuple, np.ndarray]:
-        theta, x = self._theta(theta), arrays.real(x, "x")
-        unpacked, split = self._unpack(theta, "theta"), x.ndim - len(self.event)
+    def _batch(self, x: np.ndarray) -> tuple[int, ...]:
+        split = x.ndim - len(self.event)
         if x.shape[max(split, 0) :] != self.event:
             raise ValueError(f"`x` must hold observations of shape {self.event}, but its own shape is {x.shape}.")
-        x, batch = self._observation(x), x.shape[:split]
-        arrays.broadcast(theta=theta.shape[:-1], x=batch)
-        return unpacked, x
+        return x.shape[:split]
+
+    def _at(self, hook: Callable, theta, x, what: str) -> np.ndarray:
+        theta, x = self._theta(theta), arrays.real(x, "x")
+        arrays.broadcast(theta=theta.shape[1:], x=self._batch(x))
+        with np.errstate(all="ignore"):
+            return _finite(hook(self._unpack(theta, "theta"), self._observation(x)), "`theta` and `x`", what)
 
     def log_prob(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The log density ln p_θ(x) in nats, shape (...), for `theta`, shape (..., dim), and `x`, (..., *event)."""
-        with np.errstate(all="ignore"):
-            return _finite(self._log_prob(*self._theta_and_x(theta, x)), "`theta` and `x`", "log density")
+        return self._at(self._log_prob, theta, x, "log density")
 
     def score(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The Fisher score S = ∇_θ ln p_θ(x) (sections 3.2 and 3.4), shape (..., dim); arguments as in `log_prob`."""
-        with np.errstate(all="ignore"):
-            return _finite(_stacked(self._score(*self._theta_and_x(theta, x))), "`theta` and `x`", "score")
+        return np.moveaxis(self._at(lambda *at: filled(self._score(*at)), theta, x, "score"), 0, -1)
 
     def sample(self, theta: ArrayLike, size: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw `size` independent observations x ~ p_θ for each parameter vector: shape (*size, ..., *event)."""
         theta = self._theta(theta)
         size = tuple(arrays.count(n, "size") for n in (size if isinstance(size, tuple) else (size,)))
         arrays.instance(rng, "rng", np.random.Generator)
-        return self._sample(self._unpack(theta, "theta"), size + theta.shape[:-1], rng)
+        return self._sample(self._unpack(theta, "theta"), size + theta.shape[1:], rng)
 
     def expect(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature.
@@ -180,61 +185,82 @@ class Family(ABC):
     def estimate(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> Estimate:
         """As `expect`, with the difference of the two rules as an error estimate, however large it is."""
         arrays.function(f, "f")
-        values, _, _ = self._integrate(self._point(theta), lambda x: f(self._plain(x)), "f")
+        values, *_ = self._integrate(self._point(theta), lambda x: f(self._plain(x)), "f")
         return Estimate(values[-1][()], np.abs(values[-1] - values[0])[()])
 
     def fisher(self, theta: ArrayLike) -> np.ndarray:
         """The Fisher information matrix F = E[SSᵀ], in closed form (sections 3.2 and 3.4): shape (..., dim, dim)."""
         with np.errstate(all="ignore"):
-            return _finite(self._fisher(self._unpack(self._theta(theta), "theta")), "`theta`", "Fisher matrix")
+            found = filled(self._fisher(self._unpack(self._theta(theta), "theta")))
+        return np.moveaxis(_finite(found, "`theta`", "Fisher matrix"), (0, 1), (-2, -1))
 
     def kl(self, theta0: ArrayLike, theta1: ArrayLike) -> np.ndarray:
         """The divergence KL(p_θ₀ ‖ p_θ₁) in nats, shape (...): to 13 digits also nearby, in closed form if any."""
-        theta0, theta1 = self._theta(theta0, "theta0"), self._theta(theta1, "theta1")
-        shape = arrays.broadcast(theta0=theta0.shape[:-1], theta1=theta1.shape[:-1])
-        found = np.empty(shape, np.result_type(theta0, theta1))
-        whole = [np.broadcast_to(theta, (*shape, self.dim)) for theta in (theta0, theta1)]
+        names = ("theta0", "theta1")
+        whole = [arrays.vector(v, n, self.dim, finite=False) for v, n in zip((theta0, theta1), names, strict=True)]
+        shape = arrays.broadcast(theta0=whole[0].shape[:-1], theta1=whole[1].shape[:-1])
+        found = np.empty(shape, np.result_type(*whole))
+        wide = [np.broadcast_to(theta, (*shape, self.dim)) for theta in whole]
         with np.errstate(all="ignore"):
             for index in blocks(shape, self._block):
-                near, far = (np.array(t[index].reshape(-1, self.dim).T, np.float64, order="C") for t in whole)
-                unpacked = self._unpack(near.T, "theta0"), self._unpack(far.T, "theta1")
-                found[index] = self._kl(*unpacked, far - near).reshape(found[index].shape)
-        return _finite(found, "`theta0` and `theta1`", "divergence")[()]
+                near, far = (np.array(t[index].reshape(-1, self.dim).T, np.float64, order="C") for t in wide)
+                part = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near)
+                part = part.astype(found.dtype, copy=False)
+                # What isn't finite in θ shows in the result, which is shorter, and in the cache.
+                if not arrays.all_finite(part):
+                    for theta, name in zip(whole, names, strict=True):
+                        arrays.real(theta, name)
+                    _finite(part, "`theta0` and `theta1`", "divergence")
+                found[index] = part.reshape(found[index].shape)
+        return found[()]
 
-    def _expect(self, theta: tuple, f: Callable, name: str, scale: np.ndarray | float = 0.0) -> np.ndarray:
+    def _expect(self, theta: Sequence, f: Callable, name: str, scale: np.ndarray | float = 0.0) -> np.ndarray:
         # The scale is what f would be without the rounding errors that may be all there is of it.
-        values, size, counts = self._integrate(theta, f, name)
+        values, size, weights = self._integrate(theta, f, name)
         excess = np.abs(values[-1] - values[0]) - QUADRATURE_TOLERANCE * np.maximum(size, scale)
         if (excess > 0).any():
-            worst = np.argmax(excess)
+            worst, counts = np.argmax(excess), np.count_nonzero(weights, axis=1)
             raise ValueError(
                 f"`{name}` must have an expectation that quadrature can find, but rules of {counts[0]} and "
                 f"{counts[-1]} nodes give {values[0].flat[worst]:.6g} and {values[-1].flat[worst]:.6g}."
             )
         return values[-1][()]
 
-    def _integrate(self, theta: tuple, f: Callable, name: str) -> tuple[list, np.ndarray, list[int]]:
-        """E_θ[f] by each rule, E_θ|f| by the last, and the numbers of nodes; f takes what `_observation` returns."""
-        found, counts = [], []
+    def _integrate(self, theta: Sequence, f: Callable, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """E_θ[f] by each rule, E_θ|f| by the last, and the weights; f takes what `_observation` returns."""
         with np.errstate(all="ignore"):
-            rules = self._rules(theta)
-        for nodes, weights in rules:
-            if not abs((mass := weights.sum()) - 1) <= QUADRATURE_TOLERANCE:
+            nodes, weights = self._rules(theta)
+        for mass in weights.sum(axis=1):
+            if not abs(mass - 1) <= QUADRATURE_TOLERANCE:
                 raise ValueError(f"`theta` must have its mass of 1 in reach of quadrature, but that finds {mass:g}.")
-            value = size = 0.0
-            for part in (slice(start, start + NODES) for start in range(0, weights.size, NODES)):
-                values = _values(f, nodes[..., part], name)
-                flat = values.reshape(len(values), -1)
-                value = value + (weights[part] @ flat).reshape(values.shape[1:])
-                size = size + (weights[part] @ np.abs(flat)).reshape(values.shape[1:])
-            found.append(value)
-            counts.append(weights.size)
-        return found, size, counts
+        found = size = 0.0
+        for start in range(0, weights.shape[1], NODES):
+            part = slice(start, start + NODES)
+            values = _values(f, nodes[..., part], name)
+            flat = values.reshape(len(values), -1)
+            found = found + weights[:, part] @ flat
+            size = size + weights[-1, part] @ np.abs(flat)
+        shape = values.shape[1:]
+        return found.reshape(-1, *shape), size.reshape(shape), weights
 
 
-def _stacked(components: list[np.ndarray]) -> np.ndarray:
-    """Components along the last axis."""
-    return np.stack(np.broadcast_arrays(*components), axis=-1)
+def filled(parts: Sequence) -> np.ndarray:
+    # One array of components, or of rows of entries, that broadcast and may be plain numbers.
+    if isinstance(parts, np.ndarray):
+        return parts
+    if isinstance(parts[0], (list, tuple)):
+        entries = filled([entry for row in parts for entry in row])
+        return entries.reshape(len(parts), -1, *entries.shape[1:])
+    found = np.empty((len(parts), *np.broadcast_shapes(*map(np.shape, parts))), np.result_type(*parts))
+    for i, part in enumerate(parts):
+        found[i] = part
+    return found
+
+
+def inside(x: np.ndarray, possible: np.ndarray, condition: str) -> np.ndarray:
+    if not possible.all():
+        raise ValueError(f"`x` must {condition}, but it contains {x[~possible][0]:.6g}.")
+    return x
 
 
 def _values(f: Callable, nodes: np.ndarray, name: str) -> np.ndarray:

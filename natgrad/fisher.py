@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import arrays
-from .family import Estimate, Family, _stacked
+from .family import Estimate, Family, filled
 from .metric import Dense, Metric
 from .taylor import numerical_hessian
 
@@ -21,16 +21,12 @@ FEW = 8
 
 
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = E[SSᵀ], the mean outer product of the score, by expectation, from the definition (section 3.4).
+    """F = E[SSᵀ], shape (dim, dim), the mean outer product of the score, from the definition (section 3.4).
 
     Parameters
     ----------
     family : Family
     theta : array_like, shape (dim,)
-
-    Returns
-    -------
-    ndarray, shape (dim, dim)
 
     Examples
     --------
@@ -40,11 +36,17 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     theta = arrays.instance(family, "family", Family)._point(theta)
-    return family._expect(theta, lambda x: _outer(_stacked(family._score(theta, x))), "theta")
+
+    def outer(x):
+        with np.errstate(all="ignore"):
+            scores = filled(family._score(theta, x)).T
+        return scores[:, :, None] * scores[:, None]
+
+    return family._expect(theta, outer, "theta")
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = −E[H], minus the mean Hessian of ln p, by finite differences that never see the score (section 3.4).
+    """F = −E[H], shape (dim, dim), minus the mean Hessian of ln p, by differences that see no score (section 3.4).
 
     The two definitions agree where twice differentiating ∫ p_θ may be done under the integral.
 
@@ -53,10 +55,6 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     family : Family
     theta : array_like, shape (dim,)
 
-    Returns
-    -------
-    ndarray, shape (dim, dim)
-
     Examples
     --------
     >>> from natgrad import Gaussian
@@ -64,16 +62,15 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    theta = _parameters(family, theta)
-    unpacked = family._unpack(theta, "theta")
-    unit = np.array(family._unit(unpacked))
+    theta, unpacked = _parameters(family, theta)
+    unit = family._unit(unpacked)
     log_prob = lambda t, x: family._log_prob(family._unpack(t, "theta"), x)
     hessian = lambda x: numerical_hessian(lambda t: log_prob(t, x), theta, unit)
     return -family._expect(unpacked, hessian, "theta", 1 / np.outer(unit, unit))
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
-    """F = E[SSᵀ] estimated from independent draws x ~ p_θ, with its standard error (section 3.5).
+    """F = E[SSᵀ] from independent draws x ~ p_θ: mean and standard error, both of shape (dim, dim) (section 3.5).
 
     Parameters
     ----------
@@ -83,11 +80,6 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
         The number of draws, at least two.
     rng : numpy.random.Generator
 
-    Returns
-    -------
-    Estimate
-        Two arrays of shape (dim, dim): the mean of SSᵀ and the standard error of each of its entries.
-
     Examples
     --------
     >>> from natgrad import Bernoulli
@@ -95,15 +87,14 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     >>> bool(abs(value - Bernoulli().fisher([0.6])) < 4 * error)
     True
     """
-    theta = _parameters(family, theta)
-    unpacked, size = family._unpack(theta, "theta"), arrays.count(size, "size", 2)
+    (_, unpacked), size = _parameters(family, theta), arrays.count(size, "size", 2)
     arrays.instance(rng, "rng", np.random.Generator)
     done, mean, spread = 0, 0.0, 0.0
     # In blocks that are merged by their means and their squared deviations, so that memory is bounded.
     step = max(1, BLOCK // family.dim**2)
     for part in (min(step, size - start) for start in range(0, size, step)):
         x = family._observation(family._sample(unpacked, (part,), rng))
-        scores = np.stack(_components(family, unpacked, x))
+        scores = filled(family._score(unpacked, x))
         products = scores[:, None] * scores
         change = products.mean(axis=-1) - mean
         spread = spread + ((products - (mean + change)[..., None]) ** 2).sum(axis=-1)
@@ -114,7 +105,7 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
 
 
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
-    """The mean of SSᵀ over given scores, SᵀS/N.
+    """The mean of SSᵀ over given scores, SᵀS/N, shape (dim, dim).
 
     It estimates the Fisher matrix at θ only if the data were drawn from p_θ.
     From any other data it is another matrix, and following it is no natural gradient descent [1]_.
@@ -124,10 +115,6 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
     ----------
     scores : array_like, shape (N, dim)
         One row for each observation.
-
-    Returns
-    -------
-    ndarray, shape (dim, dim)
 
     References
     ----------
@@ -141,22 +128,19 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
            [0. , 2. ]])
     """
     scores = arrays.table(scores, "scores")
-    return _gram(lambda: [scores.T], scores=scores) / len(scores)
+    return _gram(lambda: [scores.T], len(scores), scores=scores) / len(scores)
 
 
 def fisher_from_data(family: Family, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
-    """The empirical Fisher matrix of a family's scores at observations x, which are never all in memory.
+    """The empirical Fisher matrix, shape (dim, dim), in float64, of scores at observations x, never all in memory.
+
+    What it is an estimate of, `empirical_fisher` says.
 
     Parameters
     ----------
     family : Family
     theta : array_like, shape (dim,)
     x : array_like, shape (..., *event)
-
-    Returns
-    -------
-    ndarray, shape (dim, dim)
-        In float64; what it is an estimate of, `empirical_fisher` says.
 
     Examples
     --------
@@ -213,21 +197,20 @@ class EmpiricalFisher:
         step = max(BLOCK // self.dim, 4 * self.dim)
         starts = range(0, len(scores), step)
         blocks = lambda: (scores[i : i + step].astype(np.float64, copy=False).T for i in starts)
-        self._include(_gram(blocks, scores=scores), len(scores), "scores")
+        self._include(_gram(blocks, len(scores), scores=scores), len(scores), "scores")
 
     def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:
         """Add the scores of a family at θ, shape (dim,), for observations x, shape (..., *event)."""
         if arrays.instance(family, "family", Family).dim != self.dim:
             raise ValueError(f"`family` must have {self.dim} parameters, but it has {family.dim}.")
-        theta, x = _parameters(family, theta).astype(np.float64), arrays.numbers(x, "x")
-        if x.shape[x.ndim - len(family.event) :] != family.event:
-            raise ValueError(f"`x` must hold observations of shape {family.event}, but its own shape is {x.shape}.")
-        rows, unpacked = x.reshape(-1, *family.event), family._unpack(theta, "theta")
+        (theta, unpacked), x = _parameters(family, theta), arrays.numbers(x, "x")
+        family._batch(x)
+        rows = x.reshape(-1, *family.event)
         # The scores of a part, coordinates first, and what it takes to compute them, stay in the cache.
         step = max(256, BLOCK // 8 // self.dim)
         parts = lambda: (rows[i : i + step].astype(np.float64, copy=False) for i in range(0, len(rows), step))
-        blocks = lambda: (_components(family, unpacked, family._observation(part)) for part in parts())
-        self._include(_gram(blocks, theta=theta, x=x), len(rows), "x")
+        blocks = lambda: (family._score(unpacked, family._observation(part)) for part in parts())
+        self._include(_gram(blocks, len(rows), theta=theta, x=x), len(rows), "x")
 
     def __add__(self, other: EmpiricalFisher) -> EmpiricalFisher:
         if not isinstance(other, EmpiricalFisher):
@@ -259,10 +242,6 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     family : Family
     theta : array_like, shape (..., dim)
 
-    Returns
-    -------
-    Metric
-
     Examples
     --------
     >>> from natgrad import Gaussian
@@ -272,51 +251,36 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     return Dense(arrays.instance(family, "family", Family).fisher(theta))
 
 
-def _parameters(family: Family, theta: ArrayLike) -> np.ndarray:
+def _parameters(family: Family, theta: ArrayLike) -> tuple[np.ndarray, Sequence]:
+    """θ in float64, as it is and unpacked."""
     theta = arrays.point(theta, "theta", arrays.instance(family, "family", Family).dim)
     family._unpack(theta, "theta")
-    return theta
+    theta = theta.astype(np.float64)
+    return theta, family._unpack(theta, "theta")
 
 
-def _outer(scores: np.ndarray) -> np.ndarray:
-    return scores[..., :, None] * scores[..., None, :]
-
-
-def _components(family: Family, unpacked: tuple, x: np.ndarray) -> Sequence[np.ndarray]:
-    """The scores at x, one array for each coordinate."""
+def _gram(blocks: Callable[[], Iterable[Sequence[np.ndarray]]], count: int, **sources: np.ndarray) -> np.ndarray:
+    """The sum of S Sᵀ over blocks of `count` scores, coordinates first, made of arrays not yet checked to be finite."""
     with np.errstate(all="ignore"):
-        return np.broadcast_arrays(*family._score(unpacked, x))
+        total = sum(map(_products, blocks()))
+        # What isn't finite in a score, and what is lost when it is squared, shows in the sum of its squares.
+        squares = np.diagonal(total)
+        for name, value in sources.items() if not np.isfinite(squares).all() else ():
+            arrays.real(value, name)
+        lost = ~(squares >= count * np.finfo(squares.dtype).tiny) | np.isinf(squares)
+        if lost.any() and any(filled(scores)[lost].any() for scores in blocks()):
+            names = " and ".join(f"`{name}`" for name in sources)
+            raise ValueError(
+                f"{names} must give scores whose squares are in the range of {squares.dtype}, "
+                f"but a sum of {count} squares is {squares[lost][0]:.6g}."
+            )
+    return total
 
 
 def _products(scores: Sequence[np.ndarray]) -> np.ndarray:
-    """S Sᵀ of scores, coordinates first. A few arrays are multiplied in pairs, twice as quickly as _stacked."""
+    # A few arrays are multiplied in pairs, twice as quickly as put together.
     if isinstance(scores, np.ndarray) or len(scores) > FEW:
-        _stacked = np.asarray(scores)
-        return _stacked @ _stacked.T
-    product = np.empty((len(scores), len(scores)))
-    for i, first in enumerate(scores):
-        for j, second in enumerate(scores[: i + 1]):
-            product[i, j] = product[j, i] = first @ second
-    return product
-
-
-def _gram(blocks: Callable[[], Iterable[Sequence[np.ndarray]]], **sources: np.ndarray) -> np.ndarray:
-    """The sum of S Sᵀ over blocks of scores, coordinates first, that come from arrays not yet checked to be finite."""
-    count, total = 0, 0.0
-    with np.errstate(all="ignore"):
-        for scores in blocks():
-            product = _products(scores)
-            total = np.add(total, product, out=product) if count else product
-            count += len(scores[0])
-    # What isn't finite in a score, and what is lost when it is squared, shows in the sum of its squares.
-    squares = np.diagonal(total)
-    for name, value in sources.items() if not np.isfinite(squares).all() else ():
-        arrays.real(value, name)
-    lost = ~(squares >= count * np.finfo(squares.dtype).tiny) | np.isinf(squares)
-    if lost.any() and any(np.asarray(scores)[lost].any() for scores in blocks()):
-        names = " and ".join(f"`{name}`" for name in sources)
-        raise ValueError(
-            f"{names} must give scores whose squares are in the range of {squares.dtype}, "
-            f"but a sum of {count} squares is {squares[lost][0]:.6g}."
-        )
-    return total
+        scores = filled(scores)
+        return scores @ scores.T
+    scores = np.broadcast_arrays(*scores)
+    return np.array([[first @ second for second in scores] for first in scores])

@@ -22,7 +22,9 @@ STEP_ROUNDING = 1e-4
 
 
 def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
-    """The gradient of f at x by central differences of fourth order.
+    """The gradient of f at x, shape (..., n), by central differences of fourth order.
+
+    Its error is about 1e-12 for a function whose derivatives per `unit` are about one.
 
     Parameters
     ----------
@@ -31,11 +33,6 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
     x : array_like, shape (n,)
     unit : float or array_like, shape (n,)
         The length over which f changes appreciably in each coordinate; steps are a small part of it.
-
-    Returns
-    -------
-    ndarray, shape (..., n)
-        With an error of about 1e-12 for a function whose derivatives per `unit` are about one.
 
     Examples
     --------
@@ -47,20 +44,16 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
 
 
 def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
-    """The Hessian of f at x by central differences of fourth order (section 3.3).
+    """The Hessian of f at x, shape (..., n, n), by central differences of fourth order (section 3.3).
+
+    Symmetric, with an error of about 1e-10 for a function whose derivatives per `unit` are about one.
+    The arguments are those of `numerical_gradient`.
 
     Parameters
     ----------
     f : callable
-        Takes a point, shape (n,), and returns a number or an array of numbers, shape (...).
     x : array_like, shape (n,)
     unit : float or array_like, shape (n,)
-        The length over which f changes appreciably in each coordinate; steps are a small part of it.
-
-    Returns
-    -------
-    ndarray, shape (..., n, n)
-        Symmetric, with an error of about 1e-10 for a function whose derivatives per `unit` are about one.
 
     Examples
     --------
@@ -74,7 +67,7 @@ def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit:
 
 
 def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
-    """The slopes of an error against its step size on logarithmic axes, between each step and the next.
+    """The slopes of an error against its step on logarithmic axes, from each step to the next, shape (m - 1,).
 
     An error of order k shows slopes that tend to k. All of them are returned, so that one lucky value decides nothing.
 
@@ -84,10 +77,6 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
         Positive errors, m ≥ 2.
     steps : array_like, shape (m,)
         The positive step sizes that gave them, each different from the next.
-
-    Returns
-    -------
-    ndarray, shape (m - 1,)
 
     Examples
     --------

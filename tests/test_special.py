@@ -86,4 +86,4 @@ def test_exact_sum():
     terms = np.random.default_rng(0).standard_normal((50, 3))
     terms[-1] = -(terms[:-1].sum(axis=0))
     expected = [math.fsum(column) for column in terms.T]
-    assert_close(exact_sum(list(terms)), expected, FULL, np.abs(expected))
+    assert_close(exact_sum(terms), expected, FULL, np.abs(expected))

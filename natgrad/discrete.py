@@ -1,0 +1,161 @@
+"""Families of outcomes and counts. What can be done with a family is said in `Family`."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from . import arrays
+from ._quadrature import FALLS
+from ._special import exact_sum, log_gamma_excess, u_minus_log1p
+from .family import Family, inside
+
+
+class Categorical(Family):
+    """One of k outcomes, x = 0, …, k − 1: θᵢ is the probability of x = i for i ≥ 1, and 1 − Σθ that of x = 0.
+
+    Parameters
+    ----------
+    k : int
+        The number of outcomes, at least two.
+
+    Examples
+    --------
+    >>> Categorical(3).fisher([0.25, 0.25])
+    array([[6., 2.],
+           [2., 6.]])
+    """
+
+    def __init__(self, k: int):
+        self.k = arrays.count(k, "k", 2)
+        self.parameters = ("theta",) if k == 2 else tuple(f"theta_{i}" for i in range(1, k))
+        self._block = max(16, (1 << 15) // k)
+
+    def _unpack(self, theta, name):
+        """The probabilities of all outcomes, one row each."""
+        low, high = theta.min(), theta.max()
+        if low <= 0 or high >= 1:
+            outside = theta[(theta <= 0) | (theta >= 1)][0]
+            raise ValueError(f"`{name}` must lie strictly between 0 and 1, but it contains {outside:.6g}.")
+        # Of a subnormal probability not even the score could be represented.
+        if low < (smallest := np.finfo(theta.dtype).tiny):
+            raise ValueError(f"`{name}` must be at least {smallest:.3g}, but it contains {low:.6g}.")
+        probabilities = np.concatenate([np.ones_like(theta[:1]), -theta])
+        rest = exact_sum(probabilities)
+        np.abs(probabilities, out=probabilities)[0] = rest
+        if rest.min() <= 0:
+            raise ValueError(
+                f"`{name}` must sum to less than 1, but its largest sum is {theta.sum(axis=0).max():.17g}."
+            )
+        return probabilities
+
+    def _observation(self, x):
+        allowed = "0 or 1" if self.k == 2 else f"one of 0, …, {self.k - 1}"
+        return inside(x, (x >= 0) & (x < self.k) & (x == np.floor(x)), f"be {allowed}")
+
+    def _log_prob(self, theta, x):
+        total = sum(theta[1:])
+        logs = [np.where(total < 0.5, np.log1p(-np.minimum(total, 0.5)), np.log(theta[0])), *map(np.log, theta[1:])]
+        return np.select([x == i for i in range(self.k)], logs)
+
+    def _score(self, theta, x):
+        rest = np.where(x == 0, -1 / theta[0], 0)
+        return [np.where(x == i, 1 / theta[i], rest) for i in range(1, self.k)]
+
+    def _sample(self, theta, shape, rng):
+        # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
+        u, edge, x = rng.random(shape), 0.0, np.zeros(shape)
+        for i in range(1, self.k):
+            x = np.where((edge <= u) & (u < edge + theta[i]), float(i), x)
+            edge = edge + theta[i]
+        return x
+
+    def _rules(self, theta):
+        return np.arange(float(self.k)), theta[None].astype(float)
+
+    def _unit(self, theta):
+        return theta[1:] * theta[0] / (theta[1:] + theta[0])
+
+    def _fisher(self, theta):
+        found = np.tile(1 / theta[0], (self.dim, self.dim, *[1] * (theta.ndim - 1)))
+        i = np.arange(self.dim)
+        found[i, i] += 1 / theta[1:]
+        return found
+
+    def _kl(self, theta0, theta1, step):
+        # Σ p h((q − p)/p) with h(u) = u − ln(1 + u): the linear terms, which cancel in the sum, are never added up.
+        change = np.concatenate([-exact_sum(step)[None], step])
+        far = np.abs(theta1[0] - theta0[0]) > 0.1 * theta0[0]
+        np.copyto(change[0], theta1[0] - theta0[0], where=far)
+        return (theta0 * u_minus_log1p(change / theta0, theta1 / theta0)).sum(axis=0)
+
+
+def Bernoulli() -> Categorical:
+    """The coin of Figure 4: x is 1 with probability θ and 0 otherwise, 0 < θ < 1; another name for `Categorical(2)`.
+
+    Examples
+    --------
+    >>> Bernoulli().fisher([0.6]).round(6)
+    array([[4.166667]])
+    """
+    return Categorical(2)
+
+
+class Poisson(Family):
+    """Counts x = 0, 1, 2, … with mean θ = (rate,).
+
+    Examples
+    --------
+    >>> Poisson().fisher([4])
+    array([[0.25]])
+    """
+
+    parameters = ("rate",)
+    _positive = {0: "rate"}
+
+    def _unpack(self, theta, name):
+        (rate,) = super()._unpack(theta, name)
+        if rate.max() > (largest := 2 / np.finfo(theta.dtype).eps):
+            raise ValueError(
+                f"`{name}` must have a rate of at most {largest:.6g}, where whole numbers end to be exact, "
+                f"but it contains {rate.max():.6g}."
+            )
+        return (rate,)
+
+    def _observation(self, x):
+        return inside(x, (x >= 0) & (x == np.floor(x)), "be a count")
+
+    def _log_prob(self, theta, x):
+        # x ln λ − λ − ln x! = −x h(λ/x − 1) − ln x − G(x), in which no large terms cancel.
+        (rate,), some = theta, np.maximum(x, 1)
+        log = -some * u_minus_log1p((rate - some) / some, rate / some) - np.log(some) - log_gamma_excess(some)
+        return np.where(x == 0, -rate, log)
+
+    def _score(self, theta, x):
+        (rate,) = theta
+        return [(x - rate) / rate]
+
+    def _sample(self, theta, shape, rng):
+        return rng.poisson(theta[0], shape).astype(np.float64)
+
+    def _rules(self, theta):
+        # Every count, or so many that a smooth function is summed as well by every s-th, and every 2s-th, of them.
+        (rate,), most = theta, FALLS[-1]
+        reach = most / 3 + np.sqrt(most**2 / 9 + 2 * most * rate)
+        low, high = np.floor(max(0.0, rate - reach)), np.ceil(rate + reach)
+        stride = 1 + (high - low) // 4000
+        x = np.arange(low, high + 1, stride)
+        logs = self._log_prob(theta, x)
+        fine = stride * np.exp(logs)
+        coarse = np.where(logs > -FALLS[0], fine, 0)
+        return x, np.stack([coarse if stride == 1 else 2 * coarse * (np.arange(x.size) % 2 == 0), fine])
+
+    def _fisher(self, theta):
+        (rate,) = theta
+        return [[1 / rate]]
+
+    def _kl(self, theta0, theta1, step):
+        (p,), (q,) = theta0, theta1
+        return p * u_minus_log1p(step[0] / p, q / p)
+
+    def _chi2_is_finite(self, p, q):
+        return True

@@ -1,0 +1,198 @@
+"""Families on the half-line and on an interval, made of powers and exponentials, and of Γ, which norms them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from ._quadrature import sinh_rule
+from ._special import (
+    STIRLING_FROM,
+    digamma,
+    log_gamma_excess,
+    log_gamma_excess_divergence,
+    minus_log_beta,
+    polygamma_differences,
+    stirling_divergence,
+    trigamma,
+    u_minus_log1p,
+)
+from .family import Family, inside
+
+# Logarithms of the largest and the smallest numbers that a node may be.
+LARGEST = 700.0
+LEAST = -744.0
+
+
+class Exponential(Family):
+    """Waiting times x ≥ 0 with density r exp(−r x), θ = (rate,).
+
+    Examples
+    --------
+    >>> Exponential().fisher([2])
+    array([[0.25]])
+    """
+
+    parameters = ("rate",)
+    _positive = {0: "rate"}
+
+    def _observation(self, x):
+        return inside(x, x >= 0, "not be negative")
+
+    def _log_prob(self, theta, x):
+        (rate,) = theta
+        return np.log(rate) - rate * x
+
+    def _score(self, theta, x):
+        (rate,) = theta
+        return [1 / rate - x]
+
+    def _sample(self, theta, shape, rng):
+        return rng.standard_exponential(shape) / theta[0]
+
+    def _rules(self, theta):
+        x, weights = _unit_exponential()
+        return x / theta[0], weights
+
+    def _fisher(self, theta):
+        (rate,) = theta
+        return [[1 / rate**2]]
+
+    def _kl(self, theta0, theta1, step):
+        (p,), (q,) = theta0, theta1
+        return u_minus_log1p(step[0] / p, q / p)
+
+
+class Gamma(Family):
+    """Positive x with density rᵏ xᵏ⁻¹ exp(−r x) / Γ(k), θ = (shape k, rate r).
+
+    Examples
+    --------
+    >>> Gamma().fisher([1, 2]).round(6)
+    array([[ 1.644934, -0.5     ],
+           [-0.5     ,  0.25    ]])
+    """
+
+    parameters = ("shape", "rate")
+    _positive = {0: "shape", 1: "rate"}
+
+    def _observation(self, x):
+        return inside(x, x > 0, "be positive")
+
+    def _log_prob(self, theta, x):
+        # With y = r x: k ln y − y − ln Γ(k) = −k h(y/k − 1) − G(k), in which no large terms cancel.
+        shape, rate = theta
+        fall = shape * u_minus_log1p((rate * x - shape) / shape, rate * x / shape)
+        return -fall - log_gamma_excess(shape) - np.log(x)
+
+    def _score(self, theta, x):
+        shape, rate = theta
+        return [np.log(rate) + np.log(x) - digamma(shape), (shape - rate * x) / rate]
+
+    def _sample(self, theta, shape, rng):
+        return np.maximum(rng.standard_gamma(theta[0], shape) / theta[1], np.finfo(float).tiny)
+
+    def _rules(self, theta):
+        return _gamma_rules(*theta)
+
+    def _fisher(self, theta):
+        shape, rate = theta
+        return [[trigamma(shape), -1 / rate], [-1 / rate, shape / rate**2]]
+
+    def _kl(self, theta0, theta1, step):
+        # In shape and mean, which are orthogonal: no term is negative.
+        (k0, r0), (k1, r1) = theta0, theta1
+        w = (k0 * step[1] - step[0] * r0) / (k1 * r0)
+        return log_gamma_excess_divergence(k1, k0, step[0]) + k1 * u_minus_log1p(w, (k0 / k1) * (r1 / r0))
+
+
+class Beta(Family):
+    """Proportions 0 < x < 1 with density xᵃ⁻¹ (1 − x)ᵇ⁻¹ / B(a, b), θ = (a, b).
+
+    Examples
+    --------
+    >>> Beta().fisher([1, 1]).round(6)
+    array([[ 1.      , -0.644934],
+           [-0.644934,  1.      ]])
+    """
+
+    parameters = ("a", "b")
+    _positive = {0: "parameter a", 1: "parameter b"}
+
+    def _observation(self, x):
+        # Both x and 1 − x, so that quadrature nodes close to one keep their digits.
+        inside(x, (x > 0) & (x < 1), "lie strictly between 0 and 1")
+        return np.stack([x, 1 - x])
+
+    def _plain(self, x):
+        return x[0]
+
+    def _log_prob(self, theta, x):
+        (a, b), (x, y) = theta, x
+        return (a - 1) * _log(x, y) + (b - 1) * _log(y, x) + minus_log_beta(a, b)
+
+    def _score(self, theta, x):
+        (a, b), (x, y) = theta, x
+        return [_log(x, y) + polygamma_differences(a, b)[0], _log(y, x) + polygamma_differences(b, a)[0]]
+
+    def _sample(self, theta, shape, rng):
+        a, b = theta
+        return np.clip(rng.beta(a, b, shape), np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
+
+    def _rules(self, theta):
+        # In v = logit x − logit m, with m = a/(a + b) where the logarithm of the density times x (1 − x) is largest.
+        a, b = theta
+        s, scale = a + b, log_gamma_excess(a + b) - log_gamma_excess(a) - log_gamma_excess(b)
+
+        def log_density(v):
+            near = np.where(v < 0, a, b)
+            return scale - near * np.abs(v) - s * np.log1p(near / s * np.expm1(-np.abs(v)))
+
+        odds, center = np.log(a / b), np.log(max(a, 1.0) / max(b, 1.0))
+        v, weights = sinh_rule(log_density, a * (b / s), center - odds, LEAST - odds, -LEAST - odds)
+        return np.exp(-np.logaddexp(0, np.stack([-v - odds, v + odds]))), weights
+
+    def _fisher(self, theta):
+        a, b = theta
+        own, other, both = polygamma_differences(a, b)[1], polygamma_differences(b, a)[1], -trigamma(a + b)
+        return [[own, both], [both, other]]
+
+    def _kl(self, theta0, theta1, step):
+        # KL is the Bregman divergence of ln B = ln Γ(a) + ln Γ(b) − ln Γ(s). The parts x ln x of ln Γ make that of the
+        # coins a/s, the parts G the rest, where those of s and of the larger parameter b nearly cancel.
+        turned, pairs = theta0[0] > theta0[1], (theta0, theta1, step)
+        (a0, b0), (a1, b1), (da, db) = ((np.where(turned, v, u), np.where(turned, u, v)) for u, v in pairs)
+        small = np.minimum(b0, b1) < STIRLING_FROM
+
+        def pair(i):
+            # h(db/b₀) − h(ds/s₀) for s = a + b, where 1 + t = (1 + db/b₀)/(1 + ds/s₀), near one and far from it.
+            up, down = (b1 + i) * (a0 + b0 + i), (b0 + i) * (a1 + b1 + i)
+            t = np.where(np.abs(db * a0) + np.abs(da * (b0 + i)) < up, db * a0 - da * (b0 + i), up - down) / down
+            return u_minus_log1p(t, up / down) + (da + db) / (a0 + b0 + i) * t
+
+        found = log_gamma_excess_divergence(a1, a0, da) + small * sum(pair(i) for i in range(STIRLING_FROM))
+        b0, b1 = b0 + STIRLING_FROM * small, b1 + STIRLING_FROM * small
+        s0, s1, turn = a0 + b0, a1 + b1, (a0 * db - b0 * da) / (a0 + b0)
+        found += a1 * u_minus_log1p(turn / a1, (a0 / s0) / (a1 / s1))
+        found += b1 * u_minus_log1p(-turn / b1, (b0 / s0) / (b1 / s1))
+        return found + 0.5 * pair(0) + stirling_divergence(b1, b0, db) - stirling_divergence(s1, s0, da + db)
+
+
+def _log(x, rest):
+    # ln x, also where x = 1 − rest is so close to 1 that only the rest has its digits.
+    return np.where(x < 0.5, np.log(x), np.log1p(-np.minimum(rest, 0.5)))
+
+
+def _gamma_rules(shape: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
+    # In v = ln(r x / k).
+    scale = -log_gamma_excess(shape)
+    log_density = lambda v: scale - shape * u_minus_log1p(np.expm1(v), np.exp(v))
+    low, high = (edge - np.log(shape / rate) for edge in (LEAST, LARGEST))
+    v, weights = sinh_rule(log_density, shape, max(0.0, -np.log(shape)), low, high)
+    return shape / rate * np.exp(v), weights
+
+
+@lru_cache
+def _unit_exponential() -> tuple[np.ndarray, np.ndarray]:
+    return _gamma_rules(np.float64(1), np.float64(1))
