@@ -510,6 +510,7 @@ def main(prefixes):
         for part, (names, _) in parts.items()
     }
     check_harness()
+    now = edition()  # what is read later must still be that
     for part, (names, mutate) in parts.items():
         chosen = [name for name in names if name.startswith(tuple(prefixes or [""]))]
         for name, total, found in mutate(chosen) if chosen else ():
@@ -523,7 +524,7 @@ def main(prefixes):
                 print(f"  {'equivalent  ' if reason else 'NO REASON   '}{where}  {change}")
             counts = {"killed": total - len(found), "survived": len(found)}
             print(f"{name}: {counts['killed']} killed, {counts['survived']} survived", flush=True)
-            result[part][name] = edition() | counts | {"survivors": listed}
+            result[part][name] = now | counts | {"survivors": listed}
             # Kept as it comes, because a run takes long.
             RESULT.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
     if not prefixes:
