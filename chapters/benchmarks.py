@@ -344,7 +344,7 @@ def draw_digits(data):
 
 
 def table(head, rows, align="", printed=""):
-    """A table; `printed` are its columns for LaTeX, which else are no wider than needed."""
+    """`printed` are the columns for LaTeX; without, they are as wide as they have to be."""
     marks = {"l": ":--", "r": "--:"}
     align = align.ljust(len(head), "r")
     line = lambda cells: "| " + " | ".join(cells) + " |\n"
@@ -471,9 +471,7 @@ def digits(data):
         )
         for case, row in named
     ]
-    return table(
-        ("case", "natgrad", "peers"), lines, "lrl", r"\X{5}{12}r\X{5}{12}"
-    )
+    return table(("case", "natgrad", "peers"), lines, "lrl", r"\X{5}{12}r\X{5}{12}")
 
 
 def growth(data):

@@ -48,8 +48,10 @@ class Arranged(SphinxPostTransform):
         self.set_parts()
         self.put_bibliography_back()
         for node in list(self.document.findall(nodes.rubric)):
-            node.replace_self(nodes.paragraph("", "", nodes.strong("", "", *node.children)))
+            name = nodes.paragraph("", "", nodes.strong("", "", *node.children))
+            node.replace_self([tex(r"\needspace{6\baselineskip}"), name])
         for node in list(self.document.findall(nodes.container)):
+            node["classes"] += node.get("container_classes", [])  # of what is folded on a page
             if "cell" in node["classes"]:
                 lines = node.next_node(nodes.literal_block).astext().count("\n") + 3
                 node.parent.insert(node.parent.index(node), tex(rf"\needspace{{{lines}\baselineskip}}"))
@@ -87,6 +89,39 @@ class Arranged(SphinxPostTransform):
             chapter += entries
 
 
+def made(app):
+    """The PDF, if there is one: `make pdf` makes it before the pages, and whatever makes the pages anew removes it."""
+    path = Path(app.outdir).parent / "latex" / PDF
+    return path if app.builder.format == "html" and path.exists() else None
+
+
+class Printed(SphinxDirective):
+    """`{printed}`: where to find the PDF, or nothing."""
+
+    def run(self):
+        self.env.note_reread()
+        if not made(self.env.app):
+            return []
+        html = (
+            f'<p>For paper, or to read without a browser, there is the whole book as <a href="{PDF}">one PDF</a>.</p>'
+        )
+        return [nodes.raw("", html, format="html")]
+
+
+def offer_pdf(app, pagename, templatename, context, doctree):
+    """The whole book, in the same menu as the page and the notebooks."""
+    for group in context.get("header_buttons", []):
+        if made(app) and group["label"] == "download-buttons":
+            button = {"type": "link", "url": context["pathto"](PDF, 1), "text": "whole book (.pdf)"}
+            button |= {"icon": "fas fa-file-pdf", "tooltip": "Download the whole book", "label": "download-book-button"}
+            group["buttons"].append(button)
+
+
+def put_pdf_into_the_book(app, error):
+    if not error and made(app):
+        shutil.copy(made(app), app.outdir)
+
+
 def tell_latex(app, config):
     root = Path(app.srcdir)
     config.latex_documents = [("index", PDF.replace(".pdf", ".tex"), "", config.author, "manual")]
@@ -117,8 +152,11 @@ def bring_style(app):
 
 
 def setup(app):
+    app.add_directive("printed", Printed)
     app.add_post_transform(Arranged)
     app.add_post_transform(Pictures)
     app.connect("config-inited", tell_latex)
     app.connect("builder-inited", bring_style)
+    app.connect("html-page-context", offer_pdf, priority=502)  # when the theme has made its menu
+    app.connect("build-finished", put_pdf_into_the_book)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
