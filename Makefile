@@ -55,7 +55,7 @@ serve: book
 
 # Each check prints one line, and what is wrong; all of them are run.
 CHECKS := $(wildcard page/check_*.mjs)
-QUICK := $(addprefix page/check_,$(addsuffix .mjs,requests layout search anchors accessibility figures cells live))
+QUICK := $(addprefix page/check_,$(addsuffix .mjs,requests layout search anchors accessibility figures print cells live))
 check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
 check-page: book chromium java
