@@ -344,7 +344,7 @@ def draw_digits(data):
 
 
 def table(head, rows, align="", printed=""):
-    """`printed` are the columns for LaTeX; without, they are as wide as they have to be."""
+    """`printed` are the columns for LaTeX, if not as wide as what is in them."""
     marks = {"l": ":--", "r": "--:"}
     align = align.ljust(len(head), "r")
     line = lambda cells: "| " + " | ".join(cells) + " |\n"

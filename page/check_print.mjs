@@ -14,8 +14,10 @@ function look() {
   for (const element of document.querySelectorAll(".eqno, .bd-article h1, .bd-article figure img"))
     if (!shown(element)) problems.push(`not shown: ${name(element)}`);
   const right = document.documentElement.clientWidth + 1;
-  for (const element of document.querySelectorAll(".bd-article :is(p, pre, table, td, figure, img, svg, .katex-html, .eqno)"))
-    if (shown(element) && element.getBoundingClientRect().right > right) problems.push(`wider than the paper: ${name(element)}`);
+  for (const element of document.querySelectorAll(".bd-article :is(p, pre, table, td, figure, img, svg, .katex-html, .eqno)")) {
+    const wide = element.getBoundingClientRect().right > right || element.scrollWidth > element.clientWidth + 1;
+    if (shown(element) && wide && getComputedStyle(element).display !== "inline") problems.push(`too wide: ${name(element)}`);
+  }
   for (const element of document.querySelectorAll(".bd-article :is(p, pre, td, h1, h2)")) {
     const light = getComputedStyle(element).color.match(/[0-9.]+/g).slice(0, 3).every((part) => part > 130);
     if (light && shown(element)) problems.push(`pale: ${name(element)}`);

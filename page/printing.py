@@ -102,9 +102,7 @@ class Printed(SphinxDirective):
         self.env.note_reread()
         if not made(self.env.app):
             return []
-        html = (
-            f'<p>For paper, or to read without a browser, there is the whole book as <a href="{PDF}">one PDF</a>.</p>'
-        )
+        html = f'<p>For paper, or without a browser, there is the whole book as <a href="{PDF}">one PDF</a>.</p>'
         return [nodes.raw("", html, format="html")]
 
 
