@@ -128,7 +128,6 @@ def tell_latex(app, config):
         "papersize": "a4paper",
         "pointsize": "11pt",
         "extraclassoptions": "oneside,openany",
-        "passoptionstopackages": r"\PassOptionsToPackage{hmargin=27mm,top=27mm,bottom=30mm}{geometry}",
         "fontpkg": "",
         "fncychap": "",
         "preamble": r"\usepackage{printing}",
