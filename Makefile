@@ -14,10 +14,11 @@ SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md
 SOURCES += $(filter-out page/check_% page/node_modules page/python,$(wildcard page/*))
 
 .DELETE_ON_ERROR:
-.PHONY: help book serve test check-page chromium java bench mutants record lock clean
+.PHONY: help book pdf serve test check-page chromium java tex bench mutants record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
+	@echo "make pdf      build it with the whole book as one PDF, which its first page then links to"
 	@echo "make serve    build it and open it on this computer, with cells that run"
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a quarter of an hour"
@@ -33,16 +34,28 @@ book: _build/html/index.html
 
 # The old pages go first, so that no page outlives its source.
 # After a failed build .DELETE_ON_ERROR removes index.html, so that it is not taken for one that is up to date.
-_build/html/index.html: .venv/installed page/node_modules/installed page/python/lock.json $(SOURCES)
+BUILD := $(BIN)/jupyter-book build . -W -n --keep-going --all
+NEEDED := .venv/installed page/node_modules/installed page/python/lock.json $(SOURCES)
+_build/html/index.html: $(NEEDED)
 	rm -rf _build
-	$(BIN)/jupyter-book build . -W -n --keep-going --all
+	$(BUILD)
+
+pdf: _build/html/natural-gradients.pdf
+	@echo "Open $(CURDIR)/$<"
+
+# The PDF comes before the pages, which link to it if it is there. LaTeX may fail without a word: the check reads its log.
+_build/html/natural-gradients.pdf: $(NEEDED) | tex
+	rm -rf _build
+	max_print_line=1000 LATEXMKOPTS="-silent -halt-on-error" $(BUILD) --builder pdflatex
+	$(BIN)/python page/check_pdf.py
+	$(BUILD) || { rm -f _build/html/index.html; exit 1; }
 
 serve: book
 	$(BIN)/node page/serve.mjs
 
 # Each check prints one line, and what is wrong; all of them are run.
 CHECKS := $(wildcard page/check_*.mjs)
-QUICK := $(addprefix page/check_,$(addsuffix .mjs,requests layout search anchors accessibility figures cells live))
+QUICK := $(addprefix page/check_,$(addsuffix .mjs,requests layout search anchors accessibility figures print cells live))
 check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
 check-page: book chromium java
@@ -57,6 +70,14 @@ chromium: page/node_modules/checks
 java:
 	@java -version 2> /dev/null || { apt-get update && apt-get install --yes --no-install-recommends default-jre-headless; } || { \
 	    echo "The check of the HTML needs Java: install it." >&2; exit 1; }
+
+# For the PDF: LaTeX with its fonts, and what makes figures and reads the result.
+tex:
+	@{ which latexmk pdftotext rsvg-convert xelatex && kpsewhich needspace.sty polyglossia.sty lmroman10-regular.otf; } > /dev/null || \
+	    { apt-get update && apt-get install --yes --no-install-recommends texlive-xetex texlive-latex-recommended \
+	    texlive-fonts-recommended lmodern latexmk fonts-freefont-otf fonts-dejavu-core librsvg2-bin poppler-utils; } || { \
+	    echo "The PDF needs XeLaTeX and latexmk from TeX Live, rsvg-convert, pdftotext," \
+	    "and the fonts Latin Modern, FreeSerif and DejaVu: install them." >&2; exit 1; }
 
 # The book comes before the long part, so that the last thing to be seen is the count of what passed.
 test: .venv/installed page/node_modules/checks

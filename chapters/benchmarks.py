@@ -343,11 +343,14 @@ def draw_digits(data):
 # On the page. Each part is written in MyST, so that its tables are the book's own.
 
 
-def table(head, rows, align=""):
+def table(head, rows, align="", printed=""):
+    """`printed` are the columns for LaTeX, if not as wide as what is in them."""
     marks = {"l": ":--", "r": "--:"}
+    align = align.ljust(len(head), "r")
     line = lambda cells: "| " + " | ".join(cells) + " |\n"
-    rule = line(marks[a] for a in align.ljust(len(head), "r"))
-    return line(head) + rule + "".join(map(line, rows)) + "\n"
+    columns = f"```{{tabularcolumns}} {printed or align}\n```\n\n"
+    rule = line(marks[a] for a in align)
+    return columns + line(head) + rule + "".join(map(line, rows)) + "\n"
 
 
 def conditions(data):
@@ -468,7 +471,7 @@ def digits(data):
         )
         for case, row in named
     ]
-    return table(("case", "natgrad", "peers"), lines, "lrl")
+    return table(("case", "natgrad", "peers"), lines, "lrl", r"\X{5}{12}r\X{5}{12}")
 
 
 def growth(data):

@@ -10,6 +10,7 @@ import ast
 import copy
 import graphlib
 import json
+import os
 import re
 import symtable
 from html import escape
@@ -239,6 +240,27 @@ def graph(rows):
     )
 
 
+# The drawing's style on paper; on a page it has that of the page.
+PAPER = """
+path { fill: none; stroke: #777; stroke-opacity: 0.5; }
+.later { stroke-dasharray: 4 3; }
+rect { fill: #fff; stroke: #5f6670; }
+.proved rect { fill: #e9f5ee; stroke: #1d7a46; }
+.verified rect { fill: #e8f1f7; stroke: #0b5c8a; }
+.conditional rect { fill: #f3ecf7; stroke: #7a3e9d; }
+.corrected rect { fill: #fbeae9; stroke: #b3261e; }
+text { fill: #222; font: 13px "DejaVu Sans"; }
+.statement text { text-anchor: middle; }
+.section { font-weight: bold; }
+"""
+
+
+def on_paper(svg):
+    style = f"<style>{PAPER}</style>"
+    xml = svg.replace("<svg", '<svg xmlns="http://www.w3.org/2000/svg"', 1)
+    return xml.replace(">", f">{style}", 1)
+
+
 def choice(rows):
     """Radio buttons, which the style sheet turns into a filter: no script is needed."""
     html = '<form autocomplete="off"><fieldset class="verdicts"><legend>Show</legend>'
@@ -344,9 +366,15 @@ class Concordance(SphinxDirective):
     def run(self):
         self.env.note_reread()  # it depends on every notebook
         rows, part = read_rows(), self.arguments[0]
-        if part in ("graph", "filter"):
-            html = {"graph": graph, "filter": choice}[part](rows)
-            return [nodes.raw("", html, format="html")]
+        if part == "filter":
+            return [nodes.raw("", choice(rows), format="html")]
+        if part == "graph":
+            path = Path(self.env.app.doctreedir) / "concordance-graph.svg"
+            path.write_text(on_paper(graph(rows)), encoding="utf-8")
+            source = Path(self.env.doc2path(self.env.docname)).parent
+            picture = nodes.image(uri=os.path.relpath(path, source), alt="Statements")
+            paper = addnodes.only("", picture, expr="latex")
+            return [nodes.raw("", graph(rows), format="html"), paper]
         text = mutants() if part == "mutants" else table(rows, read_witnesses())
         return self.parse_text_to_nodes(text, allow_section_headings=part == "table")
 

@@ -98,6 +98,9 @@ MENDED = {
         'const dark = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light", '
         "root = document.documentElement.dataset; "
         'root.theme = root.mode === "auto" ? dark : root.mode; '
+        # Paper is white.
+        'let shown; addEventListener("beforeprint", () => { shown = root.theme; root.theme = "light"; }); '
+        'addEventListener("afterprint", () => { root.theme = shown; }); '
         # Going back, or loading again, is to lead to the same place: book.css then lays out the whole page at once.
         'if (performance.getEntriesByType("navigation")[0]?.type !== "navigate") root.whole = "";'
     ),

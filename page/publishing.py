@@ -6,6 +6,7 @@ for Binder, Colab and the repository.
 """
 
 import subprocess
+from datetime import date
 from functools import cache
 from html import escape
 from pathlib import Path
@@ -49,20 +50,31 @@ def repository(root=ROOT):
     return citation(root).get("repository-code", "").removesuffix("/").removesuffix(".git")
 
 
-@cache
-def commit(root=ROOT):
-    """The commit that the book is made from, or nothing where its folder is not a clone of its own."""
+def git(root, *arguments):
+    """What git says, or nothing where the folder is not a clone of its own."""
 
-    def git(*arguments):
+    def run(*arguments):
         answer = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True)
         return answer.stdout.strip() if answer.returncode == 0 else ""
 
     try:
-        top = git("rev-parse", "--show-toplevel")
-        own = top and Path(top).resolve() == Path(root).resolve()
-        return own and git("describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*")
+        top = run("rev-parse", "--show-toplevel")
+        return run(*arguments) if top and Path(top).resolve() == Path(root).resolve() else ""
     except FileNotFoundError:  # there is no git
         return ""
+
+
+@cache
+def commit(root=ROOT):
+    """The commit that the book is made from, if it is known."""
+    return git(root, "describe", "--always", "--dirty=+", "--abbrev=10", "--exclude=*")
+
+
+def day(root=ROOT):
+    """The day of that commit or, if it is not known, of the version."""
+    found = git(root, "show", "--no-patch", "--format=%cs", "HEAD")
+    found = date.fromisoformat(found) if found else citation(root)["date-released"]
+    return f"{found.day} {found:%B %Y}"
 
 
 def edition(root=ROOT):

@@ -1,0 +1,44 @@
+// On paper, also when the reader has the dark theme: black on white, nothing to press, nothing wider than the paper.
+
+import { launch, pages, report, serve } from "./browser.mjs";
+
+const WIDTH = 680; // of A4 between the margins that book.css leaves, in CSS pixels
+
+// What is wrong with the page as it is printed. Runs in the page.
+function look() {
+  const problems = [];
+  const shown = (element) => element.checkVisibility() && element.getBoundingClientRect().width > 0;
+  const name = (element) => `${element.tagName.toLowerCase()}.${element.className} ${element.textContent.trim().slice(0, 40)}`;
+  for (const element of document.querySelectorAll("button, input, nav, summary, dialog, .headerlink:not(.eqno *)"))
+    if (shown(element)) problems.push(`to be pressed: ${name(element)}`);
+  for (const element of document.querySelectorAll(".eqno, .bd-article h1, .bd-article figure img"))
+    if (!shown(element)) problems.push(`not shown: ${name(element)}`);
+  const right = document.documentElement.clientWidth + 1;
+  for (const element of document.querySelectorAll(".bd-article :is(p, pre, table, td, figure, img, svg, .katex-html, .eqno)")) {
+    const wide = element.getBoundingClientRect().right > right || element.scrollWidth > element.clientWidth + 1;
+    if (shown(element) && wide && getComputedStyle(element).display !== "inline") problems.push(`too wide: ${name(element)}`);
+  }
+  for (const element of document.querySelectorAll(".bd-article :is(p, pre, td, h1, h2)")) {
+    const light = getComputedStyle(element).color.match(/[0-9.]+/g).slice(0, 3).every((part) => part > 130);
+    if (light && shown(element)) problems.push(`pale: ${name(element)}`);
+  }
+  return problems;
+}
+
+const { url, close } = await serve();
+const browser = await launch();
+const problems = [];
+for (const path of pages().filter((path) => !["404.html", "genindex.html", "search.html"].includes(path))) {
+  const page = await browser.newPage({ colorScheme: "dark", viewport: { width: WIDTH, height: 1000 } });
+  await page.goto(url + path, { waitUntil: "networkidle" });
+  await page.emulateMedia({ media: "print", colorScheme: "dark" });
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  problems.push(...(await page.evaluate(look)).map((problem) => `${path}: ${problem}`));
+  await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+  const theme = await page.evaluate(() => document.documentElement.dataset.theme);
+  if (theme !== "dark") problems.push(`${path}: after printing the theme is ${theme}`);
+  await page.close();
+}
+await browser.close();
+await close();
+report("print", problems, `${pages().length - 2} pages in black on white, as wide as the paper`);
