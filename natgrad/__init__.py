@@ -37,7 +37,8 @@ from .fisher import (
     fisher_monte_carlo,
 )
 from .large import LowRank, MatrixFree, Solution
-from .metric import Dense, Diagonal, Dual, Metric, Refined, euclidean, from_covariance, from_frame, from_scores
+from .mahalanobis import Dual, from_covariance, from_frame, from_scores
+from .metric import Dense, Diagonal, Metric, Refined, euclidean
 from .norms import Norm, PNorm, Spectral
 from .steepest import directional_derivative, natural_gradient, steepest_direction
 from .taylor import numerical_gradient, numerical_hessian, observed_order

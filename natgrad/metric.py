@@ -1,7 +1,7 @@
 """Metrics: symmetric positive definite G that measure small steps, ‖v‖² = vᵀGv (section 2 of the note).
 
 The note's Σ and its Fisher matrix F meet here: for the Mahalanobis norm of Σ, G is Σ⁻¹; for small divergences, G is F.
-Covariances, frames and tensors enter by differently named doors, so that nobody inverts the wrong matrix.
+The other doors, for covariances, frames and scores, are in `mahalanobis`.
 """
 
 from __future__ import annotations
@@ -55,18 +55,20 @@ class Metric(ABC):
         """gᵀ G⁻¹ g, as a sum of squares."""
 
     def _vectors(self, *, finite: bool = True, **values) -> list[np.ndarray]:
-        found = {name: arrays.vector(value, name, self.dim, finite=finite) for name, value in values.items()}
-        arrays.broadcast(**{name: v.shape[:-1] for name, v in found.items()}, metric=self.batch)
-        return list(found.values())
+        found = [arrays.vector(value, name, self.dim, finite=finite) for name, value in values.items()]
+        if self.batch or len(found) > 1:
+            arrays.broadcast(**{name: v.shape[:-1] for name, v in zip(values, found, strict=True)}, metric=self.batch)
+        return found
 
     def _checked(self, verb: Callable[..., np.ndarray], **values) -> np.ndarray:
         # What isn't finite shows in the result, which is shorter or not longer than the input, and in the cache.
         vectors = self._vectors(finite=False, **values)
         with np.errstate(all="ignore"):
             found = verb(*vectors)
-        if not arrays.all_finite(found):
-            for name, v in zip(values, vectors, strict=True):
-                arrays.real(v, name)
+        if arrays.all_finite(found):
+            return found
+        for name, v in zip(values, vectors, strict=True):
+            arrays.real(v, name)
         return arrays.in_range(found, *values)
 
     def apply(self, v: ArrayLike) -> np.ndarray:
@@ -74,8 +76,8 @@ class Metric(ABC):
 
         Examples
         --------
-        >>> from_covariance([[5, 2], [2, 4]]).apply([6, 12]).round(12) + 0
-        array([0., 3.])
+        >>> Dense([[5, 2], [2, 4]]).apply([0, 3])
+        array([ 6., 12.])
         """
         return self._checked(self._apply, v=v)
 
@@ -84,8 +86,8 @@ class Metric(ABC):
 
         Examples
         --------
-        >>> from_covariance([[5, 2], [2, 4]]).solve([0, 3])
-        array([ 6., 12.])
+        >>> Dense([[5, 2], [2, 4]]).solve([6, 12]).round(12) + 0
+        array([0., 3.])
         """
         return self._checked(self._solve, g=g)
 
@@ -94,8 +96,8 @@ class Metric(ABC):
 
         Examples
         --------
-        >>> from_covariance([[5, 2], [2, 4]]).squared_norm([1, 2]).round(12)
-        np.float64(1.0)
+        >>> Dense([[5, 2], [2, 4]]).squared_norm([1, 2]).round(12)
+        np.float64(29.0)
         """
         return self._checked(self._squared_norm, v=v)
 
@@ -104,8 +106,8 @@ class Metric(ABC):
 
         Examples
         --------
-        >>> from_frame([[2, 1], [0, 2]]).squared_dual_norm([0, 3])
-        np.float64(36.0)
+        >>> Dense([[5, 2], [2, 4]]).squared_dual_norm([5, 2]).round(12)
+        np.float64(5.0)
         """
         return self._checked(self._squared_dual_norm, g=g)
 
@@ -163,22 +165,29 @@ class Dense(Metric):
     """
 
     def __init__(self, tensor: ArrayLike):
-        self._hold(*arrays.positive_definite(tensor, "tensor"))
+        self._hold(*arrays.positive_definite(tensor, "tensor", clean=False))
 
     @classmethod
-    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray) -> Dense:
+    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray, packed: bool = False) -> Dense:
         metric = cls.__new__(cls)
-        metric._hold(tensor, factor)
+        metric._hold(tensor, factor, packed)
         return metric
 
-    def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
+    def _hold(self, tensor: np.ndarray, factor: np.ndarray, packed: bool) -> None:
         self.dim, self.batch, self.dtype, self._factor = tensor.shape[-1], tensor.shape[:-2], tensor.dtype, factor
-        if not self.batch:  # to copy many would take longer than to factorise them
-            self._tensor = arrays.frozen(tensor)
+        if self.batch:  # to copy many would take longer than to factorise them
+            return
+        if packed and self.dim >= _kernels.LARGE:  # the other triangle of the factor is that of G
+            self._diagonal = tensor.diagonal().copy()
+        else:
+            self._tensor = tensor.copy()
 
     @cached_property
     def _tensor(self) -> np.ndarray:
-        return self._factor @ self._factor.mT
+        if self.batch:
+            return self._factor @ self._factor.mT
+        upper = np.triu(self._factor, 1)
+        return upper + upper.T + np.diag(self._diagonal)
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:
@@ -189,26 +198,28 @@ class Dense(Metric):
         return bool(self.batch) and self.dim <= _kernels.BATCH_SIZE
 
     def _apply(self, v):
-        return _products(self._tensor, v)
+        # One matrix and many vectors make one product of matrices, which is quicker.
+        return np.matvec(self._tensor, v) if self.batch else v @ self._tensor.T
 
     def _solve(self, g):
+        if not self.batch:
+            return _kernels.solve_one(self._factor, g)
         if self._in_batches:
-            return _kernels.solve_lower(self._factor, g, twice=True)
-        if not self.batch and self.dim >= _kernels.LAPACK_SIZE:
-            return _kernels.solve_cholesky(self._factor, g)
-        return _products(self._inverse_factor.mT, _products(self._inverse_factor, g))
+            return _kernels.solve_many(self._factor, g, twice=True)
+        return np.matvec(self._inverse_factor.mT, np.matvec(self._inverse_factor, g))
 
     def _squared_norm(self, v):
-        if self.batch:
-            return _sum_of_squares(np.matvec(self._factor.mT, v))
-        return _kernels.squared_lengths(self._factor, v, transposed=True)
+        if not self.batch:
+            return _kernels.squared_lengths(self._factor, v, transposed=True)
+        w = np.matvec(self._factor.mT, v)
+        return np.vecdot(w, w)
 
     def _squared_dual_norm(self, g):
-        if self._in_batches:
-            return _sum_of_squares(_kernels.solve_lower(self._factor, g, twice=False))
-        if self.batch:
-            return _sum_of_squares(np.matvec(self._inverse_factor, g))
-        return _kernels.squared_lengths(self._inverse_factor, g, transposed=False)
+        if not self.batch:
+            return _kernels.squared_lengths(self._inverse_factor, g, transposed=False)
+        in_batches = self._in_batches
+        w = _kernels.solve_many(self._factor, g, twice=False) if in_batches else np.matvec(self._inverse_factor, g)
+        return np.vecdot(w, w)
 
     def refined_solve(self, g: ArrayLike) -> Refined:
         """G⁻¹ g to full double precision, also where G is so nearly singular that `solve` keeps few digits.
@@ -240,11 +251,11 @@ class Dense(Metric):
         if self.batch:
             raise ValueError(f"`metric` must be a single metric, but its batch is {self.batch}.")
         # Scaled by powers of two, exactly, to a diagonal near one, so that a change of units changes nothing.
-        scale = np.exp2(-np.round(0.5 * np.log2(np.diagonal(self._tensor).astype(np.float64))))
-        tensor, factor = scale[:, None] * self._tensor * scale, scale[:, None] * self._factor
-        product, rows = _kernels.ExactProduct(tensor), (g * scale).reshape(-1, self.dim)
-        condition = _kernels.condition(tensor, factor)
-        solutions = [product.solve(factor, row) for row in rows]
+        scale = np.exp2(-np.round(0.5 * np.log2(self._tensor.diagonal().astype(np.float64))))
+        tensor, factor = scale[:, None] * self._tensor * scale, scale[:, None] * np.tril(self._factor)
+        condition = _kernels.condition(factor, np.linalg.norm(tensor, 1))
+        product = _kernels.ExactProduct(tensor)
+        solutions = [product.solve(factor, row) for row in (g * scale).reshape(-1, self.dim)]
         if any(solution is None for solution in solutions):
             raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
         return Refined(scale * np.reshape(solutions, g.shape), condition)
@@ -261,15 +272,6 @@ class Refined(NamedTuple):
 
     value: np.ndarray
     condition: float
-
-
-def _sum_of_squares(v: np.ndarray) -> np.ndarray:
-    return np.vecdot(v, v)
-
-
-def _products(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
-    # One matrix and many vectors make one product of matrices, which is quicker.
-    return v @ matrix.T if matrix.ndim == 2 else np.matvec(matrix, v)
 
 
 class Diagonal(Metric):
@@ -293,11 +295,8 @@ class Diagonal(Metric):
 
     def __init__(self, entries: ArrayLike):
         self._entries = arrays.frozen(arrays.positive(entries, "entries"))
-        self.dim, self.batch, self.dtype = (
-            self._entries.shape[-1],
-            self._entries.shape[:-1],
-            self._entries.dtype,
-        )
+        *self.batch, self.dim = self._entries.shape
+        self.batch, self.dtype = tuple(self.batch), self._entries.dtype
 
     def _apply(self, v):
         return self._entries * v
@@ -312,37 +311,6 @@ class Diagonal(Metric):
         return (g**2 / self._entries).sum(axis=-1)
 
 
-class Dual(Metric):
-    """The metric G⁻¹, in which vectors and covectors have changed places. Nothing is inverted.
-
-    Parameters
-    ----------
-    metric : Metric
-        The metric G.
-
-    Examples
-    --------
-    >>> Dual(Diagonal([4, 9])).apply([4, 9])
-    array([1., 1.])
-    """
-
-    def __init__(self, metric: Metric):
-        self._metric = arrays.instance(metric, "metric", Metric)
-        self.dim, self.batch, self.dtype = metric.dim, metric.batch, metric.dtype
-
-    def _apply(self, v):
-        return self._metric._solve(v)
-
-    def _solve(self, g):
-        return self._metric._apply(g)
-
-    def _squared_norm(self, v):
-        return self._metric._squared_dual_norm(v)
-
-    def _squared_dual_norm(self, g):
-        return self._metric._squared_norm(g)
-
-
 def euclidean(n: int) -> Metric:
     """The metric G = I of ordinary space in n dimensions.
 
@@ -352,105 +320,3 @@ def euclidean(n: int) -> Metric:
     np.float64(5.0)
     """
     return Diagonal(np.ones(arrays.count(n, "n")))
-
-
-def from_covariance(cov: ArrayLike) -> Metric:
-    """The Mahalanobis metric of a covariance matrix Σ: ‖v‖² = vᵀ Σ⁻¹ v (section 2.2).
-
-    Parameters
-    ----------
-    cov : array_like, shape (..., n, n)
-        Σ, symmetric positive definite.
-
-    Returns
-    -------
-    Metric
-        G = Σ⁻¹, which is never formed: `solve(g)` is the product Σ g.
-
-    Raises
-    ------
-    ValueError
-        If `cov` is not symmetric or not positive definite.
-
-    Examples
-    --------
-    >>> from_covariance([[17, 11], [11, 13]]).squared_norm([3, 4]).round(12)
-    np.float64(1.25)
-    """
-    return Dual(Dense._from_factor(*arrays.positive_definite(cov, "cov")))
-
-
-def from_frame(frame: ArrayLike) -> Metric:
-    """The Mahalanobis metric of Σ = M Mᵀ, in which the columns of M are orthonormal (sections 2.1 and 2.2).
-
-    Parameters
-    ----------
-    frame : array_like, shape (..., n, n)
-        M, any invertible matrix; ‖M w‖ is the Euclidean length of the coordinates w.
-
-    Returns
-    -------
-    Metric
-        G = (M Mᵀ)⁻¹. Norms come from an orthogonal factorisation of M, so that its condition number is not squared.
-
-    Raises
-    ------
-    ValueError
-        If `frame` is not square, not invertible, or so large or small that Σ can't be represented.
-
-    Examples
-    --------
-    The graph paper of section 2.1:
-
-    >>> from_frame([[4, 1], [2, 3]]).squared_norm([3, 4]).round(12)
-    np.float64(1.25)
-    """
-    matrix = arrays.square(frame, "frame")
-    factor = arrays.triangle(matrix.mT, "frame", "be invertible")
-    with np.errstate(over="ignore", under="ignore"):
-        covariance = matrix @ matrix.mT
-    return Dual(Dense._from_factor(_in_range(covariance, matrix, "frame"), factor))
-
-
-def from_scores(scores: ArrayLike) -> Metric:
-    """The metric G = SᵀS/N of N scores, without the loss of digits that comes with squaring them.
-
-    Parameters
-    ----------
-    scores : array_like, shape (..., N, n)
-        S, with linearly independent columns, hence N ≥ n; for fewer scores there is `LowRank`.
-
-    Returns
-    -------
-    Metric
-        Norms and dual norms come from an orthogonal factorisation of S, so that its condition number is not squared.
-
-    Raises
-    ------
-    ValueError
-        If the columns of `scores` depend on each other, or are so large or small that G can't be represented.
-
-    Examples
-    --------
-    >>> from_scores([[1, 0], [0, 2]]).as_matrix()
-    array([[0.5, 0. ],
-           [0. , 2. ]])
-    """
-    scores = arrays.vector(scores, "scores")
-    if scores.ndim < 2 or scores.shape[-2] < scores.shape[-1]:
-        raise ValueError(f"`scores` must have at least as many rows as columns, but its shape is {scores.shape}.")
-    root = np.sqrt(scores.dtype.type(scores.shape[-2]))
-    factor = arrays.triangle(scores, "scores", "have independent columns") / root
-    with np.errstate(over="ignore", under="ignore"):
-        tensor = scores.mT @ scores / scores.shape[-2]
-    return Dense._from_factor(_in_range(tensor, scores, "scores"), factor)
-
-
-def _in_range(product: np.ndarray, matrix: np.ndarray, name: str) -> np.ndarray:
-    lengths = np.diagonal(product, axis1=-2, axis2=-1)
-    if not np.isfinite(product).all() or lengths.min() < np.finfo(lengths.dtype).tiny:
-        raise ValueError(
-            f"`{name}` must have squares within the range of {matrix.dtype}, "
-            f"but its largest entry is {np.abs(matrix).max():.6g}."
-        )
-    return product

@@ -66,8 +66,8 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
     >>> natural_gradient([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([ 6., 12.])
     """
-    (gradient,) = arrays.instance(metric, "metric", Metric)._vectors(gradient=gradient)
-    return metric.solve(gradient)
+    arrays.instance(metric, "metric", Metric)
+    return metric._checked(metric._solve, gradient=gradient)
 
 
 def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:

@@ -53,8 +53,19 @@ SECONDS = 60  # of computing, for one mutant; the longest chapter takes half of 
 TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures: it draws, and nbval compares its drawings byte for byte.
-MODULES = ["_kernels", "_special", "arrays", "metric", "large", "norms", "steepest", "family", "families"]
-MODULES += ["coordinates", "divergence", "fisher", "taylor"]
+MODULES = [
+    "_kernels",
+    "_special",
+    "arrays",
+    "metric",
+    "mahalanobis",
+    "large",
+    "norms",
+    "steepest",
+    "family",
+    "families",
+]
+MODULES += ["families", "coordinates", "divergence", "fisher", "taylor"]
 
 OPERATORS = {
     "ReplaceBinaryOperator_": "Add_Sub Sub_Add Mul_Div Div_Mul Pow_Mul BitAnd_BitOr BitOr_BitAnd",
@@ -232,7 +243,8 @@ def test_package(module, program):
         return compile(program, loader.path, "exec") if name == f"natgrad.{module}" else load(loader, name)
 
     importlib.machinery.SourceFileLoader.get_code = get_code
-    names = ["families" if name in ("family", "coordinates") else name.strip("_") for name in [module, *MODULES]]
+    shared = {"family": "families", "coordinates": "families", "mahalanobis": "metric"}
+    names = [shared.get(name, name.strip("_")) for name in [module, *MODULES]]
     tests = [f"tests/test_{name}.py" for name in names]
     options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-o", "addopts=--doctest-modules"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis was imported before the fork
