@@ -91,7 +91,7 @@ def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, 
 
 def _parts(lead: tuple[int, ...], size: int) -> Iterator[tuple]:
     """Slices of the last axis that cut an array of shape (..., *lead), with `size` leading entries, into blocks."""
-    step = max(256, BLOCK // (size * math.prod(lead[:-1])))
+    step = max(1024, BLOCK // (size * math.prod(lead[:-1])))
     return ((..., slice(start, start + step)) for start in range(0, lead[-1], step))
 
 

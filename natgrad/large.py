@@ -32,12 +32,8 @@ class LowRank(Metric):
     scores : array_like, shape (N, n)
         S, one row for each observation. Not copied, because it may be most of the memory, so leave it as it is.
     damping : float
-        λ, positive.
-
-    Raises
-    ------
-    ValueError
-        If K can't be factorised; in `solve` and `solve_rewards`, if rounding may cost more than half of the digits.
+        λ, positive. A `ValueError` is raised if it is too small to factorise K, or later, if rounding may cost a
+        solution more than half of its digits.
 
     Examples
     --------
@@ -108,13 +104,10 @@ class LowRank(Metric):
         squared = np.vecdot(projected, projected) / len(self._scores) + self._damping * np.vecdot(v64, v64)
         return self._like(v, squared)
 
-    def _solve(self, g):
-        return self._like(g, self._natural(g))
-
     def _squared_dual_norm(self, g):
-        return self._like(g, self._squared_norm(self._natural(g)))
+        return self._like(g, self._squared_norm(self._solve(g.astype(np.float64, copy=False))))
 
-    def _natural(self, g: np.ndarray) -> np.ndarray:
+    def _solve(self, g):
         """Woodbury's formula: (g − Sᵀ K⁻¹ S g)/λ."""
         y = _kernels.solve_one(self._factor, self._project(g))
         z = self._combine(-y)
@@ -122,7 +115,7 @@ class LowRank(Metric):
         lost = _length(g.astype(np.float64, copy=False)) + math.sqrt(self._trace) * _length(y)
         self._accept(z, lost, " (`solve_rewards` bears less)")
         z /= self._damping
-        return z
+        return self._like(g, z)
 
     def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
         """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, as Sᵀ(SSᵀ + NλI)⁻¹ r.
@@ -222,6 +215,10 @@ class MatrixFree(Metric):
                 f"vᵀGu = {forth:.6g} and uᵀGv = {u @ image:.6g}."
             )
 
+    def _checked(self, verb, **values):
+        self._vectors(**values)  # what isn't finite never gets to `matvec`
+        return super()._checked(verb, **values)
+
     def _product(self, v: np.ndarray) -> np.ndarray:
         # A copy, so that nothing that is done to it is done to ours.
         product = arrays.point(self._matvec(v.copy()), "matvec")
@@ -235,20 +232,19 @@ class MatrixFree(Metric):
             raise ValueError(f"`matvec` must be positive definite, but for a vector v it gives vᵀGv = {curvature:.6g}.")
         return curvature
 
-    def _each(self, verb: Callable[[np.ndarray], tuple], v: np.ndarray, name: str) -> list[np.ndarray]:
+    def _each(self, verb: Callable[[np.ndarray], tuple], v: np.ndarray) -> list[np.ndarray]:
         """What a verb gives for each vector, with the leading axes of v."""
-        rows = v.astype(np.float64).reshape(-1, self.dim)
-        found = zip(*map(verb, rows), strict=True)
+        found = zip(*map(verb, v.astype(np.float64).reshape(-1, self.dim)), strict=True)
         return [np.reshape(part, (*v.shape[:-1], *np.shape(part[0]))) for part in found]
 
     def _apply(self, v):
-        return self._each(lambda v: (self._product(v).astype(np.float64),), v, "v")[0]
+        return self._each(lambda v: (self._product(v).astype(np.float64),), v)[0]
 
     def _solve(self, g):
-        return self._each(self._conjugate_gradients, g, "g")[0]
+        return self._each(self._conjugate_gradients, g)[0]
 
     def _squared_norm(self, v):
-        return self._each(self._energy, v, "v")[0]
+        return self._each(self._energy, v)[0]
 
     def _energy(self, v: np.ndarray) -> tuple[float]:
         exponent = np.frexp(np.abs(v).max())[1]
@@ -256,13 +252,13 @@ class MatrixFree(Metric):
         return (np.ldexp(self._curvature(w, self._product(w)), 2 * exponent) if v.any() else 0.0,)
 
     def _squared_dual_norm(self, g):
-        return self._each(self._conjugate_gradients, g, "g")[3]
+        return self._each(self._conjugate_gradients, g)[3]
 
     def solution(self, g: ArrayLike) -> Solution:
         """G⁻¹ g for covectors g, shape (..., n), with the iterations and the relative residual of each, shape (...)."""
         (g,) = self._vectors(g=g)
         with np.errstate(all="ignore"):
-            value, iterations, residual, _ = self._each(self._conjugate_gradients, g, "g")
+            value, iterations, residual, _ = self._each(self._conjugate_gradients, g)
         return Solution(arrays.in_range(value, "g"), iterations, residual)
 
     def _conjugate_gradients(self, g: np.ndarray) -> tuple:
@@ -270,8 +266,6 @@ class MatrixFree(Metric):
         exponent = np.frexp(np.abs(g).max())[1]
         g = np.ldexp(g, -exponent)
         v, residual, length = np.zeros(self.dim), g, np.sqrt(g @ g)
-        if not 0 < length < np.inf:  # zero, or not finite and to be seen in the result
-            return 0 * g, 0, 0.0, length
         goal, last, iterations = self._tolerance * length, np.inf, 0
         # What is updated along the way drifts from g − Gv; if that is not small enough, begin again from there.
         while (size := np.sqrt(residual @ residual)) > goal:
@@ -291,4 +285,4 @@ class MatrixFree(Metric):
                 iterations += 1
             residual = g - self._product(v)
         energy = np.ldexp((g + residual) @ v, 2 * exponent)
-        return np.ldexp(v, exponent), iterations, size / length, energy
+        return np.ldexp(v, exponent), iterations, size / (length or 1), energy

@@ -53,17 +53,12 @@ def from_covariance(cov: ArrayLike) -> Metric:
     Parameters
     ----------
     cov : array_like, shape (..., n, n)
-        Σ, symmetric positive definite.
+        Σ; a `ValueError` is raised unless it is symmetric and positive definite.
 
     Returns
     -------
     Metric
         G = Σ⁻¹, which is never formed: `solve(g)` is the product Σ g.
-
-    Raises
-    ------
-    ValueError
-        If `cov` is not symmetric or not positive definite.
 
     Examples
     --------
@@ -93,8 +88,6 @@ def from_frame(frame: ArrayLike) -> Metric:
 
     Examples
     --------
-    The graph paper of section 2.1:
-
     >>> from_frame([[4, 1], [2, 3]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """

@@ -23,15 +23,7 @@ class Metric(ABC):
     """A way to measure vectors by ‖v‖² = vᵀGv, and covectors (gradients) by ‖g‖*² = gᵀG⁻¹g.
 
     A subclass holds G in some form and says what G does to a vector; all that follows from it is written here, once.
-
-    Attributes
-    ----------
-    dim : int
-        The number of coordinates, n.
-    batch : tuple of int
-        The leading axes of G: () for one metric, (N,) for N of them.
-    dtype : numpy.dtype
-        float32 or float64.
+    `dim` is the number of coordinates n, `batch` the leading axes of G, () for one metric, `dtype` float32 or float64.
     """
 
     dim: int
@@ -72,43 +64,19 @@ class Metric(ABC):
         return arrays.in_range(found, *values)
 
     def apply(self, v: ArrayLike) -> np.ndarray:
-        """Take vectors v, shape (..., n), to covectors G v of the same shape.
-
-        Examples
-        --------
-        >>> Dense([[5, 2], [2, 4]]).apply([0, 3])
-        array([ 6., 12.])
-        """
+        """Take vectors v, shape (..., n), to covectors G v of the same shape."""
         return self._checked(self._apply, v=v)
 
     def solve(self, g: ArrayLike) -> np.ndarray:
-        """Take covectors g, shape (..., n), back to vectors G⁻¹ g. For the Mahalanobis metric of Σ this is Σ g.
-
-        Examples
-        --------
-        >>> Dense([[5, 2], [2, 4]]).solve([6, 12]).round(12) + 0
-        array([0., 3.])
-        """
+        """Take covectors g, shape (..., n), back to vectors G⁻¹ g. For the Mahalanobis metric of Σ this is Σ g."""
         return self._checked(self._solve, g=g)
 
     def squared_norm(self, v: ArrayLike) -> np.ndarray:
-        """Measure vectors v, shape (..., n): ‖v‖² = vᵀ G v, shape (...), never negative.
-
-        Examples
-        --------
-        >>> Dense([[5, 2], [2, 4]]).squared_norm([1, 2]).round(12)
-        np.float64(29.0)
-        """
+        """Measure vectors v, shape (..., n): ‖v‖² = vᵀ G v, shape (...), never negative."""
         return self._checked(self._squared_norm, v=v)
 
     def squared_dual_norm(self, g: ArrayLike) -> np.ndarray:
-        """Measure covectors g, shape (..., n): ‖g‖*² = gᵀ G⁻¹ g, shape (...), the square of the steepest slope.
-
-        Examples
-        --------
-        >>> Dense([[5, 2], [2, 4]]).squared_dual_norm([5, 2]).round(12)
-        np.float64(5.0)
-        """
+        """Measure covectors g, shape (..., n): ‖g‖*² = gᵀ G⁻¹ g, shape (...), the square of the steepest slope."""
         return self._checked(self._squared_dual_norm, g=g)
 
     def inner(self, u: ArrayLike, v: ArrayLike) -> np.ndarray:
@@ -149,19 +117,15 @@ class Dense(Metric):
     Parameters
     ----------
     tensor : array_like, shape (..., n, n)
-        G itself, for example a Fisher information matrix or a precision matrix.
-
-    Raises
-    ------
-    ValueError
-        If `tensor` is not symmetric or not positive definite.
+        G itself, for example a Fisher matrix; a `ValueError` is raised unless it is symmetric and positive definite.
 
     Examples
     --------
-    The Fisher metric of section 3.6 at (μ, τ) = (0, 1):
-
-    >>> Dense([[1, 0], [0, 0.5]]).solve([1, 1])
-    array([1., 2.])
+    >>> metric = Dense([[5, 2], [2, 4]])
+    >>> metric.apply([0, 3]), metric.solve([6, 12]).round(12) + 0
+    (array([ 6., 12.]), array([0., 3.]))
+    >>> metric.squared_norm([1, 2]).round(12), metric.squared_dual_norm([5, 2]).round(12)
+    (np.float64(29.0), np.float64(5.0))
     """
 
     def __init__(self, tensor: ArrayLike):
@@ -222,18 +186,11 @@ class Dense(Metric):
         return np.vecdot(w, w)
 
     def refined_solve(self, g: ArrayLike) -> Refined:
-        """G⁻¹ g to full double precision, also where G is so nearly singular that `solve` keeps few digits.
+        """G⁻¹ g to full double precision, also where a single G is so nearly singular that `solve` keeps few digits.
 
         Parameters
         ----------
         g : array_like, shape (..., n)
-            Covectors; G itself must be a single matrix.
-
-        Returns
-        -------
-        Refined
-            The solution, and an estimate of the condition number of G with rows and columns scaled to length one:
-            `solve` loses that many of its 10¹⁶ parts.
 
         Raises
         ------
@@ -262,7 +219,9 @@ class Dense(Metric):
 
 
 class Refined(NamedTuple):
-    """A solution of G v = g to full precision, and an estimate of the condition number of G (scaled).
+    """A solution of G v = g to full precision, and an estimate of the condition number of G with a diagonal near one.
+
+    Of its 10¹⁶ parts `solve` loses that many.
 
     Examples
     --------
@@ -280,12 +239,7 @@ class Diagonal(Metric):
     Parameters
     ----------
     entries : array_like, shape (..., n)
-        The diagonal of G, positive.
-
-    Raises
-    ------
-    ValueError
-        If an entry is not positive.
+        The diagonal of G, positive, or a `ValueError` is raised.
 
     Examples
     --------

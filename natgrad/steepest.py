@@ -20,19 +20,13 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Nor
     Parameters
     ----------
     gradient, u : array_like, shape (..., n)
-        ∇f at the point of evaluation, and the direction, of any length but zero; for `Spectral` of shape (..., m, n).
+        ∇f at the point of evaluation, and the direction, refused if it is zero; for `Spectral` of shape (..., m, n).
     norm : Metric or Norm
         What a unit of length is.
 
     Returns
     -------
     ndarray, shape (...)
-        In units of f per unit of length.
-
-    Raises
-    ------
-    ValueError
-        If a direction is zero or the shapes don't fit.
 
     Examples
     --------
@@ -76,7 +70,8 @@ def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     Parameters
     ----------
     gradient : array_like, shape (..., n)
-        ∇f at the point of evaluation, not zero; for `Spectral` of shape (..., m, n).
+        ∇f at the point of evaluation; for `Spectral` of shape (..., m, n). If it is zero, every direction is as steep
+        as any other, and a `ValueError` says so.
     norm : Metric or Norm
         What a step of length one is.
 
@@ -85,11 +80,6 @@ def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     ndarray, of the shape of `gradient`
         The u with ‖u‖ = 1 that maximises uᵀ∇f; the maximum is `norm.dual_norm(gradient)`.
         In a metric it is unique; where it isn't, the norm says which one is returned.
-
-    Raises
-    ------
-    ValueError
-        If a gradient is zero: at a critical point every direction is as steep as any other.
 
     Examples
     --------

@@ -160,7 +160,7 @@ def test_scores_are_neither_copied_nor_changed():
 def test_wrong_gradients_are_not_taken_for_small_damping():
     metric = ng.LowRank(SCORES, 1e-12)
     for bad in np.nan, np.inf:
-        for verb in metric.solve, metric.dual_norm, ng.MatrixFree(lambda v: 2 * v, 30).solve:
+        for verb in metric.solve, metric.dual_norm:
             with pytest.raises(ValueError, match="^`g` must be finite"):
                 verb(np.where(np.arange(30) == 7, bad, GRADIENT))
 
@@ -184,6 +184,16 @@ def test_low_rank_metrics_can_be_sent_elsewhere():
 
 
 # Matrix-free.
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_not_blamed_on_the_function(bad):
+    metric, wrong = ng.MatrixFree(lambda v: 2 * v, 2), [1.0, bad]
+    for verb, name in [(metric.apply, "v"), (metric.norm, "v"), (metric.squared_norm, "v"), (metric.solve, "g")]:
+        with pytest.raises(ValueError, match=f"^`{name}` must be finite, but it contains {bad}"):
+            verb(wrong)
+    with pytest.raises(ValueError, match="^`gradient` must be finite"):
+        ng.natural_gradient(wrong, metric)
 
 
 def with_spectrum(eigenvalues, seed=1):
