@@ -64,13 +64,11 @@ def cholesky(matrix: np.ndarray, *, clean: bool = True, overwrite: bool = False)
 
 
 def _is_symmetric(matrix: np.ndarray) -> bool:
-    n, step = matrix.shape[-1], 256  # a block and its mirror image stay in the cache
+    n, step = matrix.shape[-1], 128  # a tile and its mirror image stay in the cache
     if matrix.ndim == 2 and n <= 64:
         return matrix.tobytes() == matrix.tobytes("F")
-    starts = range(0, n, step)
-    return all(
-        (matrix[..., i : i + step, : i + step] == matrix.mT[..., i : i + step, : i + step]).all() for i in starts
-    )
+    tiles = ((..., slice(i, i + step), slice(j, j + step)) for i in range(0, n, step) for j in range(0, i + 1, step))
+    return all((matrix[tile] == matrix.mT[tile]).all() for tile in tiles)
 
 
 def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, bool, bool]:

@@ -157,10 +157,6 @@ class Dense(Metric):
     def _inverse_factor(self) -> np.ndarray:
         return _kernels.inverse_of_lower(self._factor)
 
-    @property
-    def _in_batches(self) -> bool:
-        return bool(self.batch) and self.dim <= _kernels.BATCH_SIZE
-
     def _apply(self, v):
         # One matrix and many vectors make one product of matrices, which is quicker.
         return np.matvec(self._tensor, v) if self.batch else v @ self._tensor.T
@@ -168,7 +164,7 @@ class Dense(Metric):
     def _solve(self, g):
         if not self.batch:
             return _kernels.solve_one(self._factor, g)
-        if self._in_batches:
+        if self.dim <= _kernels.BATCH_SIZE:
             return _kernels.solve_many(self._factor, g, twice=True)
         return np.matvec(self._inverse_factor.mT, np.matvec(self._inverse_factor, g))
 
@@ -181,8 +177,8 @@ class Dense(Metric):
     def _squared_dual_norm(self, g):
         if not self.batch:
             return _kernels.squared_lengths(self._inverse_factor, g, transposed=False)
-        in_batches = self._in_batches
-        w = _kernels.solve_many(self._factor, g, twice=False) if in_batches else np.matvec(self._inverse_factor, g)
+        many = self.dim <= _kernels.BATCH_SIZE
+        w = _kernels.solve_many(self._factor, g, twice=False) if many else np.matvec(self._inverse_factor, g)
         return np.vecdot(w, w)
 
     def refined_solve(self, g: ArrayLike) -> Refined:

@@ -93,8 +93,7 @@ def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     _refuse_zero(gradient, "gradient", "steepest direction", norm)
     if isinstance(norm, Metric):
         return norm.solve(gradient) / norm.dual_norm(gradient)[..., None]
-    with np.errstate(all="ignore"):
-        return arrays.in_range(norm._steepest(gradient), "gradient")
+    return norm._checked(norm._steepest, gradient=gradient)
 
 
 def _refuse_zero(v: np.ndarray, name: str, lacking: str, norm: Metric | Norm) -> tuple[int, ...]:
