@@ -103,10 +103,8 @@ def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
         lower = factors[part] if factors.shape[-1] == lead[-1] else factors
         y = vectors[part].astype(out.dtype, order="C")
         solve_lower_last(lower, y[:, None])
-        for i in reversed(range(n)) if twice else ():
-            if i + 1 < n:
-                y[i] -= np.einsum("p...,p...->...", lower[i + 1 :, i], y[i + 1 :])
-            y[i] /= lower[i, i]
+        if twice:  # Lᵀ read from its end is a lower triangle
+            solve_lower_last(lower.swapaxes(0, 1)[::-1, ::-1], y[::-1, None])
         np.moveaxis(out, -1, 0)[part] = y
     return out
 

@@ -58,7 +58,7 @@ def from_covariance(cov: ArrayLike) -> Metric:
     Returns
     -------
     Metric
-        G = Σ⁻¹, which is never formed: `solve(g)` is the product Σ g.
+        G = Σ⁻¹, never formed: `solve(g)` is Σ g.
 
     Examples
     --------
