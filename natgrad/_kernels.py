@@ -209,7 +209,7 @@ class ExactProduct:
         for _ in range(50):
             if not residual.any():
                 return x + tail
-            move = step * (white @ white / -(step @ self.residual(np.zeros_like(g), step)))
+            move = step * (step @ residual / -(step @ self.residual(np.zeros_like(g), step)))
             total = x + move
             part = total - x
             tail += (x - (total - part)) + (move - part)
@@ -217,7 +217,10 @@ class ExactProduct:
             if np.abs(move).max() <= 2.0**-60 * np.abs(x).max():
                 return x + tail
             white = inverse @ residual
-            step = inverse.T @ white + white @ (white - last) / (last @ last) * step
+            plain = inverse.T @ white
+            step = plain + white @ (white - last) / (last @ last) * step
+            if not 2 * (step @ residual) > white @ white:  # turned by rounding: no direction is left
+                step = plain
         return None
 
 

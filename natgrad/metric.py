@@ -107,8 +107,13 @@ def _root(squared: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndar
     if np.all((found > limits.tiny / limits.eps) & (found < limits.max)):
         return np.sqrt(found)
     # Scaling by a power of two is exact, and keeps the squares of very long and very short vectors in range.
-    exponent = np.frexp(np.abs(v).max(axis=-1))[1]
-    return np.ldexp(np.sqrt(squared(np.ldexp(v, -exponent[..., None]))), exponent)
+    exponent = _exponents(v)
+    return np.ldexp(np.sqrt(squared(np.ldexp(v, -exponent))), exponent[..., 0])
+
+
+def _exponents(v: np.ndarray) -> np.ndarray:
+    """The binary exponents of the largest entries of vectors, shape (..., 1)."""
+    return np.frexp(np.abs(v).max(axis=-1, keepdims=True))[1]
 
 
 class Dense(Metric):
@@ -208,10 +213,15 @@ class Dense(Metric):
         tensor, factor = scale[:, None] * self._tensor * scale, scale[:, None] * np.tril(self._factor)
         condition = _kernels.condition(factor, np.linalg.norm(tensor, 1))
         product = _kernels.ExactProduct(tensor)
-        solutions = [product.solve(factor, row) for row in (g * scale).reshape(-1, self.dim)]
-        if any(solution is None for solution in solutions):
-            raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
-        return Refined(scale * np.reshape(solutions, g.shape), condition)
+        with np.errstate(all="ignore"):
+            unit = _exponents(g)
+            rows = np.ldexp(g, -unit) * scale
+            unit, rows = unit + _exponents(rows), np.ldexp(rows, -_exponents(rows)).reshape(-1, self.dim)
+            solutions = [product.solve(factor, row) for row in rows]
+            if any(solution is None for solution in solutions):
+                raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
+            value = np.ldexp(scale * np.reshape(solutions, g.shape), unit)
+        return Refined(arrays.in_range(value, "g"), condition)
 
 
 class Refined(NamedTuple):
