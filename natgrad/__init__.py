@@ -28,7 +28,8 @@ from .fisher import (
 )
 from .gaussian import Gaussian, MultivariateGaussian, StudentT
 from .large import LowRank, MatrixFree, Solution
-from .metric import Dense, Diagonal, Dual, Metric, Refined, euclidean, from_covariance, from_frame, from_scores
+from .mahalanobis import Dual, from_covariance, from_frame, from_scores
+from .metric import Dense, Diagonal, Metric, Refined, euclidean
 from .norms import Norm, PNorm, Spectral
 from .positive import Beta, Exponential, Gamma
 from .steepest import directional_derivative, natural_gradient, steepest_direction

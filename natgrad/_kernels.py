@@ -1,66 +1,99 @@
 """The few loops that have to be both careful and quick.
 
-A large matrix goes to LAPACK, by way of scipy, which is loaded only then. Many small ones are kept batch-last:
+One matrix goes to LAPACK, by way of scipy, which is loaded only then. Many small ones are kept batch-last:
 every step of an algorithm is then one operation on long contiguous rows, in blocks that stay in the cache.
 """
 
 import math
 from collections.abc import Iterator
+from functools import cache
 
 import numpy as np
 
-# From this size on one matrix is worth a call of LAPACK, up to this size many are worth a loop over their columns.
-LAPACK_SIZE = 48
+# One matrix larger than this is worth a call of LAPACK; from the second size on there is nothing instead.
+SMALL, LARGE = 3, 48
+# Up to this size many matrices are worth a loop over their columns.
 BATCH_SIZE = 32
 # Numbers in a block: a megabyte of float64, so that a block and what is made of it stay in the cache.
 BLOCK = 2**17
 
 
-def _scipy(module: str, name: str, dtype: np.dtype):
+@cache
+def _scipy(name: str, dtype: np.dtype):
     from scipy.linalg import blas, lapack
 
-    return getattr({"blas": blas, "lapack": lapack}[module], {"f": "s", "d": "d"}[dtype.char] + name)
+    name = {"f": "s", "d": "d"}[dtype.char] + name
+    return getattr(lapack, name, None) or getattr(blas, name)
 
 
-def cholesky(matrix: np.ndarray) -> tuple[np.ndarray, bool, bool]:
+@cache
+def _by_lapack(n: int) -> bool:
+    """Whether a matrix of this size goes to LAPACK; a browser without scipy can do with smaller ones."""
+    if SMALL < n < LARGE:
+        try:
+            import scipy.linalg  # noqa: F401
+        except ImportError:
+            return False
+    return n > SMALL
+
+
+def cholesky(matrix: np.ndarray, *, clean: bool = True, overwrite: bool = False) -> tuple[np.ndarray, bool, bool]:
     """The lower factors L of matrices L Lᵀ, shape (..., n, n); whether these equal their transposes; whether L exists.
 
     Equality is judged bit by bit; L exists if every pivot is greater than its rounding error. NaN is neither.
+    The other triangle of a single large L that needn't be `clean` holds that of the matrix.
     """
     n, rounding = matrix.shape[-1], matrix.shape[-1] * np.finfo(matrix.dtype).eps
-    if matrix.ndim == 2 or n > BATCH_SIZE:
-        factor, symmetric = _large_cholesky(matrix)
-        pivots = np.diagonal(factor, axis1=-2, axis2=-1) ** 2
-        return factor, symmetric, bool((pivots > rounding * np.diagonal(matrix, axis1=-2, axis2=-1)).all())
+    if matrix.ndim > 2 and n <= BATCH_SIZE:
+        return _cholesky_of_many(matrix, rounding)
+    symmetric, limits = _is_symmetric(matrix), rounding * matrix.diagonal(axis1=-2, axis2=-1)
+    try:
+        if matrix.ndim == 2 and _by_lapack(n):
+            # The transpose is the same matrix in the order of LAPACK.
+            factor, failed = _scipy("potrf", matrix.dtype)(
+                matrix.T, lower=1, clean=clean or n < LARGE, overwrite_a=overwrite
+            )
+            if failed:
+                return factor, symmetric, False
+        else:
+            factor = np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return matrix, symmetric, False
+    pivots = factor.diagonal(axis1=-2, axis2=-1)
+    return factor, symmetric, bool((pivots * pivots > limits).all())
+
+
+def _is_symmetric(matrix: np.ndarray) -> bool:
+    n, step = matrix.shape[-1], 128  # a tile and its mirror image stay in the cache
+    if matrix.ndim == 2 and n <= 64:
+        return matrix.tobytes() == matrix.tobytes("F")
+    tiles = ((..., slice(i, i + step), slice(j, j + step)) for i in range(0, n, step) for j in range(0, i + 1, step))
+    return all((matrix[tile] == matrix.mT[tile]).all() for tile in tiles)
+
+
+def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, bool, bool]:
+    n, lead = matrix.shape[-1], matrix.shape[:-2]
+    rows = np.moveaxis(matrix.reshape(-1, n, n), 0, -1)
     # Pages of zeros that are never written to cost nothing.
-    factor, symmetric, definite = np.zeros((n, n, *matrix.shape[:-2]), matrix.dtype), True, True
-    rows = np.moveaxis(matrix, (-2, -1), (0, 1))
-    for part in _parts(factor.shape[2:], n * n):
-        f, diagonal = rows[part].copy(), np.einsum("jj...->j...", rows[part])
+    factor, symmetric, definite = np.zeros(rows.shape, matrix.dtype), True, True
+    for part in _parts(rows.shape[2:], n * n):
+        f = rows[part].copy()
+        limits = rounding * np.einsum("jj...->j...", f)
         symmetric = symmetric and all((f[j, j + 1 :] == f[j + 1 :, j]).all() for j in range(n))
-        cholesky_last(f)
-        definite = definite and bool((np.einsum("jj...->j...", f) ** 2 > rounding * diagonal).all())
+        pivots = np.einsum("jj...->j...", cholesky_last(f))
+        definite = definite and bool((pivots * pivots > limits).all())
         for j in range(n):
             factor[(slice(j, None), j, *part)] = f[j:, j]
-    return np.moveaxis(factor, (0, 1), (-2, -1)), symmetric, definite
+    return np.moveaxis(factor.reshape(n, n, *lead), (0, 1), (-2, -1)), symmetric, definite
 
 
-def _large_cholesky(matrix: np.ndarray) -> tuple[np.ndarray, bool]:
-    if matrix.ndim == 2 and len(matrix) >= LAPACK_SIZE:
-        step = 256  # a block and its mirror image stay in the cache
-        starts = range(0, len(matrix), step)
-        symmetric = all((matrix[i : i + step, : i + step] == matrix[: i + step, i : i + step].T).all() for i in starts)
-        # The transpose is the same matrix in the order of LAPACK.
-        factor, failed = _scipy("lapack", "potrf", matrix.dtype)(matrix.T, lower=1)
-        return np.full_like(matrix, np.nan) if failed else factor, symmetric
-    symmetric = bool((matrix == matrix.mT).all())
-    try:
-        return np.linalg.cholesky(matrix), symmetric
-    except np.linalg.LinAlgError:
-        return np.full_like(matrix, np.nan), symmetric
+def _parts(lead: tuple[int, ...], size: int) -> Iterator[tuple]:
+    """Slices of the last axis that cut an array of shape (..., *lead), with `size` leading entries, into blocks."""
+    step = max(1024, BLOCK // (size * math.prod(lead[:-1])))
+    return ((..., slice(start, start + step)) for start in range(0, lead[-1], step))
 
 
-def solve_lower(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
+def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
     """L⁻¹ g, or L⁻ᵀ L⁻¹ g if `twice`, for batches of small L, shape (..., n, n), and g that broadcast."""
     n = factor.shape[-1]
     lead = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1])
@@ -68,37 +101,31 @@ def solve_lower(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray
     out = np.empty((*lead, n), np.result_type(factor, g))
     for part in _parts(lead, n * n):
         lower = factors[part] if factors.shape[-1] == lead[-1] else factors
-        y = vectors[part].astype(out.dtype)
+        y = vectors[part].astype(out.dtype, order="C")
         solve_lower_last(lower, y[:, None])
-        for i in reversed(range(n)) if twice else ():
-            if i + 1 < n:
-                y[i] -= np.einsum("p...,p...->...", lower[i + 1 :, i], y[i + 1 :])
-            y[i] /= lower[i, i]
+        if twice:  # Lᵀ read from its end is a lower triangle
+            solve_lower_last(lower.swapaxes(0, 1)[::-1, ::-1], y[::-1, None])
         np.moveaxis(out, -1, 0)[part] = y
     return out
 
 
-def _parts(lead: tuple[int, ...], size: int) -> Iterator[tuple]:
-    """Slices of the last axis that cut an array of shape (..., *lead), with `size` leading entries, into blocks."""
-    step = max(256, BLOCK // (size * math.prod(lead[:-1])))
-    return ((..., slice(start, start + step)) for start in range(0, lead[-1], step))
-
-
-def solve_cholesky(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """(L Lᵀ)⁻¹ g for one large L, shape (n, n), and vectors g, shape (..., n)."""
-    dtype = np.result_type(factor, g)
-    rows = g.reshape(-1, len(factor)).astype(dtype, copy=False)
-    solution, _ = _scipy("lapack", "potrs", dtype)(factor, rows.T, lower=1)
+def solve_one(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
+    """(L Lᵀ)⁻¹ g for one L, shape (n, n), of which only the lower triangle is read, and vectors g, shape (..., n)."""
+    dtype, n = np.result_type(factor, g), len(factor)
+    if not _by_lapack(n):
+        inverse = inverse_of_lower(factor)
+        return g @ inverse.T @ inverse
+    solution, _ = _scipy("potrs", dtype)(factor, g.reshape(-1, n).T, lower=1)
     return np.ascontiguousarray(solution.T).reshape(g.shape)
 
 
 def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
-    """Invert lower triangular matrices, shape (..., n, n).
+    """Invert lower triangular matrices, shape (..., n, n); what is in the other triangles may stay there.
 
     Forward substitution, row by row, keeps small rows accurate beside large ones, which a general inverse does not.
     """
-    if factor.ndim == 2 and len(factor) >= LAPACK_SIZE:
-        return _scipy("lapack", "trtri", factor.dtype)(factor, lower=1)[0]
+    if factor.ndim == 2 and _by_lapack(len(factor)):
+        return _scipy("trtri", factor.dtype)(factor, lower=1)[0]
     inverse = np.zeros_like(factor)
     for i in range(factor.shape[-1]):
         inverse[..., i, i] = 1 / factor[..., i, i]
@@ -107,30 +134,35 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     return inverse
 
 
+def condition(factor: np.ndarray, norm: float) -> float:
+    """The norm of a matrix times that of its inverse, which is estimated in the 1-norm from the lower factor L."""
+    if not _by_lapack(len(factor)):
+        inverse = inverse_of_lower(factor)
+        return norm * np.linalg.norm(inverse.T @ inverse, 1)
+    reciprocal, _ = _scipy("pocon", factor.dtype)(factor, norm, uplo="L")
+    return 1 / reciprocal if reciprocal else np.inf
+
+
 def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np.ndarray:
     """‖L v‖², or ‖Lᵀ v‖² if `transposed`, of vectors v, shape (..., n), under one lower triangular L, shape (n, n).
 
     In blocks, so that nothing but the result is as long as v.
     """
     n, dtype = len(lower), np.result_type(lower, v)
-    rows = v.reshape(-1, n)
+    rows, matrix = v.reshape(-1, n), lower.T if transposed else lower
     out = np.empty(len(rows), dtype)
-    step = max(512 if n >= 512 else 256, BLOCK // n)
+    step = max(512 if n >= 512 else 256, BLOCK // (2 * n))
     workspace = np.empty(min(step, len(rows)) * n, dtype)
-    matrix = lower.T if transposed else lower
-    trmm = _scipy("blas", "trmm", dtype) if n >= LAPACK_SIZE else None
     for start in range(0, len(rows), step):
         block, part = rows[start : start + step], slice(start, start + step)
-        if trmm:  # half the work of a full product
-            w = workspace[: block.size].reshape(block.shape)
+        w = workspace[: block.size]
+        if n > 24 and _by_lapack(n):  # half the work of a full product
+            w = w.reshape(block.shape)
             w[...] = block
-            w = trmm(1.0, lower, w.T, lower=1, trans_a=transposed, overwrite_b=1).T
-            np.vecdot(w, w, out=out[part])
-        elif n > 24:
-            w = np.matmul(block, matrix.T, out=workspace[: block.size].reshape(block.shape))
+            w = _scipy("trmm", dtype)(1.0, lower, w.T, lower=1, trans_a=transposed, overwrite_b=1).T
             np.vecdot(w, w, out=out[part])
         else:  # coordinates first: the sums over a few coordinates are then sums of long rows
-            w = np.matmul(matrix, block.T, out=workspace[: block.size].reshape(n, -1))
+            w = np.matmul(matrix, block.T, out=w.reshape(n, -1))
             np.add.reduce(np.multiply(w, w, out=w), axis=0, out=out[part])
     return out.reshape(v.shape[:-1])[()]
 
@@ -162,10 +194,10 @@ class ExactProduct:
             a = a - slices[-1]
         return [*slices, a]
 
-    def residual(self, g: np.ndarray, x: np.ndarray, *more: np.ndarray) -> np.ndarray:
-        """g − A x, shape (m,), rounded once; more may be added to g."""
+    def residual(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """g − A x, shape (m,), rounded once."""
         (*slices, rest), (*parts, remainder) = self._slices, self._cut(x)
-        terms = [g, *more, -(rest @ x), *(-(a @ y) for a in slices for y in [*parts, remainder])]
+        terms = [g, -(rest @ x), *(-(a @ y) for a in slices for y in [*parts, remainder])]
         return np.array([math.fsum(entry) for entry in zip(*terms, strict=True)])
 
     def solve(self, factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:
@@ -177,7 +209,7 @@ class ExactProduct:
         for _ in range(50):
             if not residual.any():
                 return x + tail
-            move = step * (white @ white / -(step @ self.residual(np.zeros_like(g), step)))
+            move = step * (step @ residual / -(step @ self.residual(np.zeros_like(g), step)))
             total = x + move
             part = total - x
             tail += (x - (total - part)) + (move - part)
@@ -185,14 +217,11 @@ class ExactProduct:
             if np.abs(move).max() <= 2.0**-60 * np.abs(x).max():
                 return x + tail
             white = inverse @ residual
-            step = inverse.T @ white + white @ (white - last) / (last @ last) * step
+            plain = inverse.T @ white
+            step = plain + white @ (white - last) / (last @ last) * step
+            if not 2 * (step @ residual) > white @ white:  # turned by rounding: no direction is left
+                step = plain
         return None
-
-
-def condition(matrix: np.ndarray, factor: np.ndarray) -> float:
-    """An estimate of the condition number in the 1-norm of a matrix, shape (n, n), with lower factor L."""
-    reciprocal, _ = _scipy("lapack", "pocon", matrix.dtype)(factor, np.linalg.norm(matrix, 1), uplo="L")
-    return 1 / reciprocal
 
 
 def blocks(shape: tuple[int, ...], size: int) -> Iterator[tuple]:
@@ -216,7 +245,7 @@ def cholesky_last(matrix: np.ndarray) -> np.ndarray:
         if j:
             column -= np.einsum("p...,ip...->i...", matrix[j, :j], matrix[j:, :j])
         column[0] = np.sqrt(column[0])
-        column[1:] /= column[0]
+        column[1:] *= 1 / column[0]
         matrix[:j, j] = 0
     return matrix
 

@@ -4,6 +4,7 @@ Every message has one form, `` `name` must <property>, but <measurement>. ``, an
 Nothing is repaired: no symmetrising, clipping or dropping. Integers become float64; float32 stays float32.
 """
 
+import math
 from numbers import Integral
 
 import numpy as np
@@ -12,21 +13,15 @@ from . import _kernels
 
 # Two entries that should be equal may differ by a few roundings of the product that made them, not by more.
 SYMMETRY_ROUNDINGS = 1000
+FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
 def numbers(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of float32 or float64 numbers, finite or not."""
-    parts = value if isinstance(value, (list, tuple)) else [value]
-    masked = [np.ma.count_masked(part) for part in parts if isinstance(part, np.ma.MaskedArray)]
-    if masked:
-        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
-    try:
-        array = np.asarray(value)
-    except ValueError:
-        raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
+    array = value if type(value) is np.ndarray else _array(value, name)
     if array.dtype.kind in "iu":
         array = array.astype(np.float64)
-    if array.dtype not in (np.float32, np.float64):
+    if array.dtype not in FLOATS:
         found = type(value).__name__ if array.ndim == 0 else f"an array of {array.dtype}"
         raise ValueError(f"`{name}` must hold real numbers (integers, float32 or float64), but it is {found}.")
     if array.size == 0:
@@ -34,18 +29,28 @@ def numbers(value, name: str) -> np.ndarray:
     return array
 
 
+def _array(value, name: str) -> np.ndarray:
+    parts = value if isinstance(value, (list, tuple)) else [value]
+    masked = [np.ma.count_masked(part) for part in parts if isinstance(part, np.ma.MaskedArray)]
+    if masked:
+        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
+    try:
+        return np.asarray(value)
+    except ValueError:
+        raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
+
+
 def all_finite(array: np.ndarray) -> bool:
     """Whether all entries are finite, from their sum, which is quicker, unless that overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
+        return math.isfinite(array.sum()) or bool(np.isfinite(array).all())
 
 
 def real(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of finite float32 or float64 numbers."""
     array = numbers(value, name)
     if not all_finite(array):
-        bad = array[~np.isfinite(array)][0]
-        raise ValueError(f"`{name}` must be finite, but it contains {bad}.")
+        raise ValueError(f"`{name}` must be finite, but it contains {array[~np.isfinite(array)][0]}.")
     return array
 
 
@@ -75,9 +80,9 @@ def table(value, name: str) -> np.ndarray:
     return array
 
 
-def square(value, name: str, *, finite: bool = True) -> np.ndarray:
-    """Return `value` as an array of square matrices, shape (..., n, n); whether finite may be left to be seen later."""
-    array = real(value, name) if finite else numbers(value, name)
+def square(value, name: str) -> np.ndarray:
+    """Return `value` as an array of square matrices, shape (..., n, n), finite or not."""
+    array = numbers(value, name)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
         raise ValueError(f"`{name}` must be square in its last two axes, but its shape is {array.shape}.")
     return array
@@ -99,32 +104,32 @@ def positive_number(value, name: str) -> float:
     return float(positive(array[None], name)[0])
 
 
-def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return a symmetric positive definite `value`, shape (..., n, n), and its lower Cholesky factor."""
-    matrix = square(value, name, finite=False)
+def positive_definite(value, name: str, *, clean: bool = True) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return a positive definite `value`, shape (..., n, n), its lower Cholesky factor, and if it equals its transpose.
+
+    It has to up to rounding. For `clean`, see `_kernels.cholesky`.
+    """
+    matrix = square(value, name)
     with np.errstate(all="ignore"):
-        factor, symmetric, definite = _kernels.cholesky(matrix)
-    if symmetric and definite:
-        return matrix, factor
-    real(matrix, name)
-    if not symmetric:
+        factor, symmetric, definite = _kernels.cholesky(matrix, clean=clean)
+        if symmetric and definite:
+            return matrix, factor, True
+        real(matrix, name)
         # Measured against the diagonal, so that a change of units changes no decision.
-        scale = np.sqrt(np.abs(np.diagonal(matrix, axis1=-2, axis2=-1)))
-        with np.errstate(over="ignore"):
-            mismatch = np.abs(matrix - matrix.mT)
+        scale = np.sqrt(np.abs(matrix.diagonal(axis1=-2, axis2=-1)))
         rounding = SYMMETRY_ROUNDINGS * np.finfo(matrix.dtype).eps
-        excess = mismatch - rounding * scale[..., :, None] * scale[..., None, :]
-        worst = np.unravel_index(np.argmax(excess), excess.shape)
-        if excess[worst] > 0:
-            (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
-            raise ValueError(
-                f"`{name}` must be symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
-                f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
-            )
+        excess = np.abs(matrix - matrix.mT) - rounding * scale[..., :, None] * scale[..., None, :]
+    worst = np.unravel_index(np.argmax(excess), excess.shape)
+    if excess[worst] > 0:
+        (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
+        raise ValueError(
+            f"`{name}` must be symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
+            f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
+        )
     if not definite:
         smallest = np.linalg.eigvalsh(matrix).min()
         raise ValueError(f"`{name}` must be positive definite, but its smallest eigenvalue is {smallest:.6g}.")
-    return matrix, factor
+    return matrix, factor, False
 
 
 def triangle(columns: np.ndarray, name: str, property: str) -> np.ndarray:

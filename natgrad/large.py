@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from functools import reduce
+from operator import iadd
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ from .metric import Metric, _root
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
 
-# A solution whose estimated error is larger is corrected with exact residuals, or refused.
+# A solution whose estimated error is larger is refused: half of the digits would be lost.
 ACCURACY = 1e-8
 EPS = np.finfo(np.float64).eps
 
@@ -22,17 +24,16 @@ EPS = np.finfo(np.float64).eps
 class LowRank(Metric):
     """The metric of a damped empirical Fisher matrix G = SᵀS/N + λI, held as its N scores: for N < n.
 
-    Built in N²n operations and solved in Nn, where `Dense` takes n³ and n²: it forms SSᵀ + NλI, but nothing n × n.
-    Where rounding would cost more than half of the digits, `solve` corrects itself with exact residuals, tens of times
-    more slowly, or is refused. With more scores than coordinates `Dense` is quicker, and bears less damping.
+    Built in N²n operations and solved in Nn, where `Dense` takes n³ and n²: it factorises K = SSᵀ + NλI, and forms
+    nothing n × n. With more scores than coordinates `Dense` is quicker, and bears less damping.
 
     Parameters
     ----------
     scores : array_like, shape (N, n)
-        S, one row for each observation. Not copied, because it may be most of the memory, so leave it as it is:
-        after a change, solutions are those of the new scores, or refused.
+        S, one row for each observation. Not copied, because it may be most of the memory, so leave it as it is.
     damping : float
-        λ, positive.
+        λ, positive. A `ValueError` is raised if it is too small to factorise K, or later, if rounding may cost a
+        solution more than half of its digits.
 
     Examples
     --------
@@ -48,27 +49,35 @@ class LowRank(Metric):
         self._scores.flags.writeable = False
         (count, self.dim), self.dtype = scores.shape, scores.dtype
         self._shift = count * self._damping
-        with np.errstate(over="ignore", invalid="ignore"):
-            kernel = scores @ scores.T if scores.dtype == np.float64 else sum(b @ b.T for _, b in self._blocks())
+        with np.errstate(all="ignore"):
+            kernel = reduce(iadd, (block @ block.T for _, block in self._blocks()))
             diagonal = np.einsum("ii->i", kernel)
             diagonal += self._shift
-        if not np.isfinite(diagonal).all():
+            self._trace = diagonal.sum()
+            self._factor, _, definite = _kernels.cholesky(kernel, overwrite=True)
+        if not np.isfinite(self._trace):
             arrays.real(scores, "scores")
             largest = max(np.abs(scores).max(), self._damping)
             raise ValueError(f"`scores` and `damping` must have squares in range, but their largest is {largest:.6g}.")
-        self._size = math.sqrt(diagonal.sum())
-        self._factor, *_ = _kernels.cholesky(kernel)
-        if np.isnan(self._factor[-1, -1]):
+        # At least the root of the condition number of K: by as much may SᵀK⁻¹ magnify what is lost to rounding.
+        self._spread = math.sqrt(_kernels.condition(self._factor, self._trace)) if definite else np.inf
+        if not EPS * self._spread < ACCURACY:
             self._refuse()
 
-    def _refuse(self):
+    def _accept(self, z: np.ndarray, lost: np.ndarray, hint: str = "") -> None:
+        """Refuse a z too short beside what is lost in it: at most so many times EPS, times the spread of K."""
+        if np.any(EPS * self._spread * lost > ACCURACY * _length(z)):  # what isn't finite is seen to elsewhere
+            self._refuse(hint)
+
+    def _refuse(self, hint: str = ""):
         raise ValueError(
-            f"`damping` must be large enough to solve with, but the sum of squares of `scores` is "
-            f"{(self._size / self._shift) * self._size:.1g} times N damping."
+            f"`damping` must be large enough to solve with{hint}, but the sum of squares of `scores` is "
+            f"{self._trace / self._shift:.1g} times N damping."
         )
 
     def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        width = max(1, _kernels.BLOCK // len(self._scores))
+        """S in float64: as it is, or a few columns at a time."""
+        width = self.dim if self.dtype == np.float64 else max(1, _kernels.BLOCK // len(self._scores))
         for start in range(0, self.dim, width):
             part = slice(start, start + width)
             yield part, self._scores[:, part].astype(np.float64, copy=False)
@@ -81,33 +90,32 @@ class LowRank(Metric):
         """Sᵀ y, shape (..., n)."""
         out = np.empty((*y.shape[:-1], self.dim))
         for part, block in self._blocks():
-            out[..., part] = y @ block
+            np.matmul(y, block, out=out[..., part])
         return out
 
     def _like(self, v: np.ndarray, result: np.ndarray) -> np.ndarray:
         return result.astype(np.result_type(v, self.dtype), copy=False)[()]
 
     def _apply(self, v):
-        out = self._combine(self._project(v))
-        out /= len(self._scores)
-        out += self._damping * v
-        return self._like(v, out)
+        return self._like(v, self._combine(self._project(v)) / len(self._scores) + self._damping * v)
 
     def _squared_norm(self, v):
         v64, projected = v.astype(np.float64, copy=False), self._project(v)
         squared = np.vecdot(projected, projected) / len(self._scores) + self._damping * np.vecdot(v64, v64)
         return self._like(v, squared)
 
-    def _solve(self, g):
-        return self._like(g, self._natural(g))
-
     def _squared_dual_norm(self, g):
-        return self._like(g, self._squared_norm(self._natural(g)))
+        return self._like(g, self._squared_norm(self._solve(g.astype(np.float64, copy=False))))
 
-    def _natural(self, g):
-        z = self._careful(g, np.zeros(len(self._scores)))
-        z *= len(self._scores)
-        return z
+    def _solve(self, g):
+        """Woodbury's formula: (g − Sᵀ K⁻¹ S g)/λ."""
+        y = _kernels.solve_one(self._factor, self._project(g))
+        z = self._combine(-y)
+        z += g
+        lost = _length(g.astype(np.float64, copy=False)) + math.sqrt(self._trace) * _length(y)
+        self._accept(z, lost, " (`solve_rewards` bears less)")
+        z /= self._damping
+        return self._like(g, z)
 
     def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
         """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, as Sᵀ(SSᵀ + NλI)⁻¹ r.
@@ -130,52 +138,10 @@ class LowRank(Metric):
         """
         rewards = arrays.vector(rewards, "rewards", len(self._scores))
         with np.errstate(all="ignore"):
-            found = self._careful(np.broadcast_to(0.0, self.dim), rewards)  # zeros that take no memory
-            return arrays.in_range(self._like(rewards, found), "rewards")
-
-    def _careful(self, g, r):
-        """z = (SᵀS + NλI)⁻¹ (g + Sᵀr), right to ACCURACY in length."""
-        z, y = self._system(g, r)
-        # A correction shows what the factor of K has lost; what is lost in g − Sᵀy can only be estimated.
-        change, correction = self._system(np.broadcast_to(0.0, g.shape), r + y - self._project(z))
-        z += change
-        y += correction
-        size = (_length(g) if g.any() else 0.0) + self._size * _length(y)
-        error = _length(change) + EPS * size / self._shift
-        for index in map(tuple, np.argwhere(error > ACCURACY * _length(z))):
-            row, weights = (np.broadcast_to(a, (*z.shape[:-1], a.shape[-1]))[index] for a in (g, r))
-            z[index] = self._exact(row.astype(np.float64), weights.astype(np.float64), z[index], y[index])
-        return z
-
-    def _system(self, g, r):
-        """z and y such that Nλz + Sᵀy = g and Sz − y = r."""
-        projected = self._project(g) if g.any() else np.zeros((*g.shape[:-1], 1))
-        y = _kernels.solve_cholesky(self._factor, projected - self._shift * r)
-        z = self._combine(-y)
-        z += g
-        z /= self._shift
-        return z, y
-
-    def _exact(self, g, r, z, y):
-        """The same for one right side, by corrections of z and y with exact residuals, scaled by a power of two."""
-        exponent = np.frexp(max(np.abs(g).max(), np.abs(r).max()))[1]
-        g, r, z, y = (np.ldexp(a, -exponent) for a in (g, r, z, y))
-        last = np.inf
-        while True:
-            first, second = -self._shift * z, np.empty_like(y)
-            for part, block in self._blocks():
-                first[part] += _kernels.ExactProduct(block.T).residual(g[part], y)
-            for i in map(slice, range(len(y)), range(1, len(y) + 1)):
-                row = self._scores[i].astype(np.float64, copy=False)
-                second[i] = _kernels.ExactProduct(row).residual(y[i], z, r[i])
-            change, correction = self._system(first, second)
-            z, y = z + change, y + correction
-            size = _length(change) / _length(z)
-            if size <= 16 * EPS:
-                return np.ldexp(z, exponent)
-            if not size <= last / 2:
-                self._refuse()
-            last = size
+            y = _kernels.solve_one(self._factor, rewards.astype(np.float64, copy=False))
+            z = self._combine(y)
+            self._accept(z, math.sqrt(self._trace) * _length(y))
+            return arrays.in_range(self._like(rewards, z), "rewards")
 
 
 def _length(v: np.ndarray) -> np.ndarray:
@@ -249,6 +215,10 @@ class MatrixFree(Metric):
                 f"vᵀGu = {forth:.6g} and uᵀGv = {u @ image:.6g}."
             )
 
+    def _checked(self, verb, **values):
+        self._vectors(**values)  # what isn't finite never gets to `matvec`
+        return super()._checked(verb, **values)
+
     def _product(self, v: np.ndarray) -> np.ndarray:
         # A copy, so that nothing that is done to it is done to ours.
         product = arrays.point(self._matvec(v.copy()), "matvec")
@@ -262,20 +232,19 @@ class MatrixFree(Metric):
             raise ValueError(f"`matvec` must be positive definite, but for a vector v it gives vᵀGv = {curvature:.6g}.")
         return curvature
 
-    def _each(self, verb: Callable[[np.ndarray], tuple], v: np.ndarray, name: str) -> list[np.ndarray]:
+    def _each(self, verb: Callable[[np.ndarray], tuple], v: np.ndarray) -> list[np.ndarray]:
         """What a verb gives for each vector, with the leading axes of v."""
-        rows = arrays.real(v, name).astype(np.float64).reshape(-1, self.dim)
-        found = zip(*map(verb, rows), strict=True)
+        found = zip(*map(verb, v.astype(np.float64).reshape(-1, self.dim)), strict=True)
         return [np.reshape(part, (*v.shape[:-1], *np.shape(part[0]))) for part in found]
 
     def _apply(self, v):
-        return self._each(lambda v: (self._product(v).astype(np.float64),), v, "v")[0]
+        return self._each(lambda v: (self._product(v).astype(np.float64),), v)[0]
 
     def _solve(self, g):
-        return self._each(self._conjugate_gradients, g, "g")[0]
+        return self._each(self._conjugate_gradients, g)[0]
 
     def _squared_norm(self, v):
-        return self._each(self._energy, v, "v")[0]
+        return self._each(self._energy, v)[0]
 
     def _energy(self, v: np.ndarray) -> tuple[float]:
         exponent = np.frexp(np.abs(v).max())[1]
@@ -283,13 +252,13 @@ class MatrixFree(Metric):
         return (np.ldexp(self._curvature(w, self._product(w)), 2 * exponent) if v.any() else 0.0,)
 
     def _squared_dual_norm(self, g):
-        return self._each(self._conjugate_gradients, g, "g")[3]
+        return self._each(self._conjugate_gradients, g)[3]
 
     def solution(self, g: ArrayLike) -> Solution:
         """G⁻¹ g for covectors g, shape (..., n), with the iterations and the relative residual of each, shape (...)."""
         (g,) = self._vectors(g=g)
         with np.errstate(all="ignore"):
-            value, iterations, residual, _ = self._each(self._conjugate_gradients, g, "g")
+            value, iterations, residual, _ = self._each(self._conjugate_gradients, g)
         return Solution(arrays.in_range(value, "g"), iterations, residual)
 
     def _conjugate_gradients(self, g: np.ndarray) -> tuple:

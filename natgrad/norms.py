@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,17 +48,17 @@ class Norm(ABC):
         arrays.broadcast(**{name: v.shape[: -self._axes] for name, v in found.items()}, norm=self.batch)
         return list(found.values())
 
+    def _checked(self, verb: Callable[[np.ndarray], np.ndarray], **value) -> np.ndarray:
+        with np.errstate(all="ignore"):
+            return arrays.in_range(verb(*self._vectors(**value)), *value)
+
     def norm(self, v: ArrayLike) -> np.ndarray:
         """The norm ‖v‖ of vectors, shape (...); it overflows only if the result does."""
-        (v,) = self._vectors(v=v)
-        with np.errstate(all="ignore"):
-            return arrays.in_range(self._norm(v), "v")
+        return self._checked(self._norm, v=v)
 
     def dual_norm(self, g: ArrayLike) -> np.ndarray:
         """The dual norm ‖g‖* = max {uᵀg : ‖u‖ = 1} of covectors, shape (...); it overflows only if the result does."""
-        (g,) = self._vectors(g=g)
-        with np.errstate(all="ignore"):
-            return arrays.in_range(self._dual_norm(g), "g")
+        return self._checked(self._dual_norm, g=g)
 
 
 class PNorm(Norm):
@@ -94,13 +95,14 @@ class PNorm(Norm):
             self._shape, self.batch = self._weights.shape[-1:], self._weights.shape[:-1]
 
     def _norm(self, v):
-        largest, power = _relative(v, self._weights, 1)
-        return self._like(v, largest(power(self._p).sum(axis=-1) ** (1 / self._p)))
+        return self._length(v, self._p, 1)
 
     def _dual_norm(self, g):
-        q = 1 + self._q_less_one
-        largest, power = _relative(g, self._weights, -1)
-        return self._like(g, largest(power(q).sum(axis=-1) ** (1 / q)))
+        return self._length(g, 1 + self._q_less_one, -1)
+
+    def _length(self, v, p, sign):
+        largest, power = _relative(v, self._weights, sign)
+        return self._like(v, largest(power(p).sum(axis=-1) ** (1 / p)))
 
     def _steepest(self, g):
         _, power = _relative(g, self._weights, -1)
@@ -114,7 +116,7 @@ class PNorm(Norm):
 def _relative(v: np.ndarray, weights: np.ndarray, sign: int) -> tuple:
     """A function that multiplies by the largest of the w^sign |v|, and one that gives powers of them all divided by it.
 
-    Mantissas and exponents are kept apart, so that no product overflows unless the result does.
+    No product overflows unless the result does: mantissas and exponents are kept apart.
     """
     (mantissa, exponent), (m, e) = np.frexp(v.astype(np.float64)), np.frexp(weights.astype(np.float64))
     mantissa, exponent = np.abs(mantissa) * m**sign, exponent + sign * e

@@ -20,19 +20,13 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Nor
     Parameters
     ----------
     gradient, u : array_like, shape (..., n)
-        ∇f at the point of evaluation, and the direction, of any length but zero; for `Spectral` of shape (..., m, n).
+        ∇f at the point of evaluation, and the direction, refused if it is zero; for `Spectral` of shape (..., m, n).
     norm : Metric or Norm
         What a unit of length is.
 
     Returns
     -------
     ndarray, shape (...)
-        In units of f per unit of length.
-
-    Raises
-    ------
-    ValueError
-        If a direction is zero or the shapes don't fit.
 
     Examples
     --------
@@ -66,8 +60,8 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
     >>> natural_gradient([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([ 6., 12.])
     """
-    (gradient,) = arrays.instance(metric, "metric", Metric)._vectors(gradient=gradient)
-    return metric.solve(gradient)
+    arrays.instance(metric, "metric", Metric)
+    return metric._checked(metric._solve, gradient=gradient)
 
 
 def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
@@ -76,7 +70,8 @@ def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     Parameters
     ----------
     gradient : array_like, shape (..., n)
-        ∇f at the point of evaluation, not zero; for `Spectral` of shape (..., m, n).
+        ∇f at the point of evaluation; for `Spectral` of shape (..., m, n). If it is zero, every direction is as steep
+        as any other, and a `ValueError` says so.
     norm : Metric or Norm
         What a step of length one is.
 
@@ -85,11 +80,6 @@ def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     ndarray, of the shape of `gradient`
         The u with ‖u‖ = 1 that maximises uᵀ∇f; the maximum is `norm.dual_norm(gradient)`.
         In a metric it is unique; where it isn't, the norm says which one is returned.
-
-    Raises
-    ------
-    ValueError
-        If a gradient is zero: at a critical point every direction is as steep as any other.
 
     Examples
     --------
@@ -103,8 +93,7 @@ def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     _refuse_zero(gradient, "gradient", "steepest direction", norm)
     if isinstance(norm, Metric):
         return norm.solve(gradient) / norm.dual_norm(gradient)[..., None]
-    with np.errstate(all="ignore"):
-        return arrays.in_range(norm._steepest(gradient), "gradient")
+    return norm._checked(norm._steepest, gradient=gradient)
 
 
 def _refuse_zero(v: np.ndarray, name: str, lacking: str, norm: Metric | Norm) -> tuple[int, ...]:

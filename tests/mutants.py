@@ -67,10 +67,11 @@ SECONDS, PATIENCE = 90, 30
 TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures: it draws, and nbval compares its drawings byte for byte.
-MODULES = ["_kernels", "_special", "_quadrature", "arrays", "metric", "large", "norms", "steepest", "family"]
-MODULES += ["discrete", "positive", "gaussian", "coordinates", "divergence", "fisher", "taylor"]
-# Whose tests are those of the families.
-FAMILIES = {"_quadrature", "family", "discrete", "positive", "gaussian", "coordinates"}
+MODULES = ["_kernels", "_special", "_quadrature", "arrays", "metric", "mahalanobis", "large", "norms", "steepest"]
+MODULES += ["family", "discrete", "positive", "gaussian", "coordinates", "divergence", "fisher", "taylor"]
+# Those without tests of their own name.
+TESTED_WITH = {"mahalanobis": "metric"}
+TESTED_WITH |= dict.fromkeys(["_quadrature", "family", "discrete", "positive", "gaussian", "coordinates"], "families")
 CHAPTERS = sorted(path.stem for path in ROOT.glob("chapters/*.ipynb"))
 
 OPERATORS = {
@@ -291,7 +292,7 @@ def differing(path, source, program):
 
 
 def own_test(module):
-    return f"tests/test_{'families' if module in FAMILIES else module.strip('_')}.py"
+    return f"tests/test_{TESTED_WITH.get(module, module.strip('_'))}.py"
 
 
 def run_pytest(plugin, modules=MODULES):

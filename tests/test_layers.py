@@ -21,6 +21,7 @@ LAYERS = {
     "arrays": {"_kernels"},
     "figures": set(),
     "metric": {"arrays", "_kernels"},
+    "mahalanobis": {"arrays", "metric"},
     "large": {"arrays", "_kernels", "metric"},
     "norms": {"arrays"},
     "steepest": {"arrays", "metric", "norms"},
@@ -35,7 +36,7 @@ LAYERS = {
     "fisher": {"arrays", "family", "metric", "taylor"},
     "__init__": {
         *("coordinates", "discrete", "divergence", "family", "fisher", "gaussian", "positive"),
-        *("large", "metric", "norms", "steepest", "taylor"),
+        *("large", "mahalanobis", "metric", "norms", "steepest", "taylor"),
     },
 }
 # Which packages; the standard library is free.

@@ -474,6 +474,19 @@ def test_refined_solve_keeps_every_digit(name):
     assert condition / len(tensor) < found.condition < 10 * len(tensor) * condition
 
 
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 8])
+def test_refined_solve_of_few_coordinates(n):
+    # There are fewer directions than steps.
+    rng = np.random.default_rng(n)
+    for _ in range(30):
+        root, g = rng.standard_normal((n, 2 * n)), rng.standard_normal(n)
+        tensor = root @ root.T
+        with mp.workdps(40):
+            exact = mp.lu_solve(mp.matrix(tensor.tolist()), mp.matrix(g.tolist()))
+        exact = np.array(exact.tolist(), dtype=float)[:, 0]
+        assert_close(ng.Dense(tensor).refined_solve(g).value, exact, np.finfo(float).eps, np.abs(exact))
+
+
 def test_refined_solve_does_not_depend_on_units():
     tensor, g = spectrum(20, 12), np.arange(1.0, 21.0)
     units = 2.0 ** np.random.default_rng(0).integers(-240, 240, 20)
@@ -483,6 +496,21 @@ def test_refined_solve_does_not_depend_on_units():
     )
     assert_close(scaled.value, plain.value / units, 4 * np.finfo(float).eps, np.abs(plain.value / units))
     assert_close(scaled.condition, plain.condition, 1)
+
+
+@pytest.mark.parametrize("exponent", [-300, -200, -150, 150, 200, 300])
+@pytest.mark.parametrize("unit", [-150, 0, 150])
+def test_refined_solve_of_gradients_of_any_size(exponent, unit):
+    tensor, g = np.array([[4.0, 1.0], [1.0, 2.0]]), np.array([9.0, 4.0])
+    unit, size = (2.0 ** round(e * np.log2(10)) for e in (unit, exponent))
+    metric = ng.Dense(tensor * unit)
+    with np.errstate(all="ignore"):
+        expected = np.array([2.0, 1.0]) * size / unit
+    if np.isinf(expected).any():
+        with pytest.raises(ValueError, match="^`g` must have a result within the range of float64"):
+            metric.refined_solve(g * size)
+    else:
+        assert_close(metric.refined_solve(g * size).value, expected, np.finfo(float).eps)
 
 
 def test_refined_solve_of_float32_numbers_is_in_float64():
