@@ -39,6 +39,7 @@ import hypothesis
 import nbformat
 import numpy as np
 import pytest
+from _pytest.doctest import DoctestItem
 from _pytest.runner import runtestprotocol
 from cosmic_ray.ast import ast_nodes, get_ast
 from cosmic_ray.mutating import mutate_code
@@ -327,6 +328,13 @@ def passes_imported(module, program):
     return run_pytest(Patience(), [module])
 
 
+class Kept(dict):
+    """The names of a doctest, which are otherwise cleared when it has run; but it is to run again."""
+
+    def clear(self):
+        pass
+
+
 class Collected:
     """A pytest plugin: all tests of the package, each run once to see which functions of natgrad it calls.
 
@@ -339,7 +347,7 @@ class Collected:
         sys.settrace(self.look)  # what is called while tests are collected counts as run at import
 
     def look(self, frame, event, argument):
-        if frame.f_globals.get("__name__", "").startswith("natgrad"):
+        if str(frame.f_globals.get("__name__")).startswith("natgrad"):
             self.calls.add(frame.f_code)
 
     def pytest_runtestloop(self, session):
@@ -347,6 +355,8 @@ class Collected:
         self.caches = [cache for cache in gc.get_objects() if isinstance(cache, functools._lru_cache_wrapper)]
         self.caches = [cache for cache in self.caches if "natgrad" in cache.__module__]
         for item in session.items:
+            if isinstance(item, DoctestItem):
+                item.dtest.globs = Kept(item.dtest.globs)
             self.forget()
             self.calls, start = set(), time.process_time()
             assert passes_test(item), item.nodeid
