@@ -139,6 +139,10 @@ GATES = [
 ]
 
 
+# Why a gate that is missed is left at that: what it would take, and what it would give.
+REASONS = {}
+
+
 class Verdict(NamedTuple):
     gate: Gate
     found: float | None
@@ -422,7 +426,9 @@ def losses(data):
     ]
     missed = [
         f"- {TITLES[gate.job]}, {gate.case}: {requirement(gate)}, "
-        + ("not measured.\n" if found is None else f"but it is {short(found)}.\n")
+        + ("not measured." if found is None else f"but it is {short(found)}.")
+        + f" {REASONS.get(gate[:3], '')}".rstrip()
+        + "\n"
         for gate, found, met in verdicts(data)
         if not met
     ]
