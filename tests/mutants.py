@@ -339,7 +339,7 @@ class Collected:
     """A pytest plugin: all tests of the package, each run once to see which functions of natgrad it calls.
 
     Then `work` is called. In the processes that it forks, functions are changed where they are, and only tests that
-    call them are run, those first that have noticed the most so far.
+    call them are run, those first that have noticed the most so far. What such a test notices is noticed.
     """
 
     def __init__(self, work):
@@ -372,9 +372,6 @@ class Collected:
         for cache in self.caches:
             cache.cache_clear()
 
-    def can_change(self, changed):
-        return changed is not None and not self.at_import & changed.keys()
-
     def passes(self, module, changed):
         """Whether the tests pass that call the changed functions, as far as there is time to run them."""
         self.forget()
@@ -406,17 +403,20 @@ def mutate_package(modules):
     }
 
     def in_place(collected):
-        """Survivors among the mutants that differ in functions alone, and all other mutants."""
+        """Survivors among the mutants that differ in functions alone, and the mutants that have to be imported."""
         alive, left = {}, {}
         for name, source in sources.items():
             change = functools.partial(differing, sys.modules[f"natgrad.{name}"].__file__, source)
-            quick = [candidate for candidate in candidates[name] if collected.can_change(change(candidate[2]))]
-            left[name] = [candidate for candidate in candidates[name] if candidate not in quick]
+            quick = [candidate for candidate in candidates[name] if change(candidate[2]) is not None]
             itself = ("", "", f"\n{source}")  # all its functions, a line further down
-            alive[name] = survivors([itself, *quick], lambda program, n=name, c=change: collected.passes(n, c(program)))
-            assert itself in alive[name], f"{name} itself does not pass"
-            alive[name].remove(itself)
-            print(f"  {name}: {len(alive[name])} of {len(quick)} survive, {len(left[name])} run at import", flush=True)
+            found = survivors([itself, *quick], lambda program, n=name, c=change: collected.passes(n, c(program)))
+            assert itself in found, f"{name} itself does not pass"
+            # What a function made at import, before it was changed, is not to hide the change.
+            again = [c for c in found if collected.at_import & change(c[2]).keys()]
+            alive[name] = [c for c in found if c not in again and c != itself]
+            left[name] = [c for c in candidates[name] if c not in quick or c in again]
+            print(f"  {name}: {len(alive[name])} of {len(candidates[name])} survive so far, ", end="")
+            print(f"{len(left[name])} are to be imported", flush=True)
         return alive, left
 
     def look():
