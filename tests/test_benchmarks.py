@@ -116,6 +116,10 @@ def test_drawings_change_with_the_data(good):
         assert draw(data)._repr_svg_() != draw(good)._repr_svg_()
 
 
+def test_every_reason_is_that_of_a_gate_and_the_most_particular_one_counts():
+    assert {benchmarks.reason(gate) for gate in GATES} == {"", *benchmarks.REASONS.values()}
+
+
 def test_numbers_are_short():
     found = [benchmarks.short(x) for x in (None, 0, 3e-16, 0.952, 4, 2.4, 10, 35.04, 340.2)]
     assert found == ["–", "0", "3e-16", "0.95", "4", "2.4", "10", "35", "340"]
@@ -129,4 +133,6 @@ def test_what_is_kept_is_a_full_run_without_names_of_hosts():
     assert data.keys() == {*"date cpu cores system blas python versions gigaflops gigabytes jobs".split()}
     unmeasured = [v.gate for v in verdicts(data) if v.found is None]
     assert not unmeasured
+    unexplained = [v.gate for v in verdicts(data) if not v.met and not benchmarks.reason(v.gate)]
+    assert not unexplained
     assert json.dumps(data, indent=1, ensure_ascii=False) + "\n" == benchmarks.DATA.read_text(encoding="utf-8")
