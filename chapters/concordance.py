@@ -332,6 +332,9 @@ def mutants(folder=FOLDER):
     text += "|---|--:|--:|--:|---|---|\n"
     survivors = {}
     for part, runs in result.items():
+        if not runs:
+            text += f"| **the {part}** | | | | not run for this edition yet | |\n"
+            continue
         killed, survived = (
             sum(run[what] for run in runs.values()) for what in ("killed", "survived")
         )
@@ -354,8 +357,8 @@ def mutants(folder=FOLDER):
 
 
 def counts(name, killed, survived):
-    total = killed + survived
-    return f"| {name} | {total} | {killed} | {100 * killed / max(total, 1):.1f} % |"
+    total = max(killed + survived, 1)
+    return f"| {name} | {total} | {killed} | {100 * killed / total:.1f} % |"
 
 
 class Concordance(SphinxDirective):
