@@ -163,23 +163,23 @@ def _two(names: tuple[str, str], theta: Callable, jacobian: Callable) -> Coordin
 
 
 # Coordinates of `Gaussian`. A negative scale is to give a negative precision, which is refused.
-#: `Gaussian` in other coordinates: mean and standard deviation (μ, σ).
+#: For `Gaussian`, mean and standard deviation (μ, σ).
 gaussian_mean_scale = _two(
     ("mu", "sigma"), lambda m, s: (m, 1 / (s * abs(s))), lambda m, s: ((1, 0), (0, -2 / abs(s) ** 3))
 )
-#: `Gaussian` in other coordinates: mean and variance (μ, σ²).
+#: For `Gaussian`, mean and variance (μ, σ²).
 gaussian_mean_variance = _two(("mu", "variance"), lambda m, v: (m, 1 / v), lambda m, v: ((1, 0), (0, -1 / v**2)))
-#: `Gaussian` in other coordinates: mean and logarithm of the standard deviation (μ, ln σ).
+#: For `Gaussian`, mean and logarithm of the standard deviation (μ, ln σ).
 gaussian_mean_log_scale = _two(
     ("mu", "log_sigma"), lambda m, s: (m, np.exp(-2 * s)), lambda m, s: ((1, 0), (0, -2 * np.exp(-2 * s)))
 )
-#: `Gaussian` in other coordinates: natural parameters (μτ, −τ/2), the factors of x and x² in the exponent.
+#: For `Gaussian`, natural parameters (μτ, −τ/2), the factors of x and x² in the exponent.
 gaussian_natural = _two(
     ("mu_tau", "minus_half_tau"),
     lambda a, b: (-a / (2 * b), -2 * b),
     lambda a, b: ((-1 / (2 * b), a / (2 * b**2)), (0, -2)),
 )
-#: `Gaussian` in other coordinates: mean parameters (E[x], E[x²]).
+#: For `Gaussian`, mean parameters (E[x], E[x²]).
 gaussian_moments = _two(
     ("mean", "mean_square"),
     lambda m, s: (m, 1 / (s - m**2)),
