@@ -415,8 +415,10 @@ def mutate_package(modules):
             again = [c for c in found if collected.at_import & change(c[2]).keys()]
             alive[name] = [c for c in found if c not in again and c != itself]
             left[name] = [c for c in candidates[name] if c not in quick or c in again]
-            print(f"  {name}: {len(alive[name])} of {len(candidates[name])} survive so far, ", end="")
-            print(f"{len(left[name])} are to be imported", flush=True)
+            for where, change, _ in alive[name]:
+                print(f"  survives  {where}  {change}")
+            print(f"  {name}: {len(alive[name])} of {len(candidates[name])} survive, ", end="")
+            print(f"{len(left[name])} are still to be imported", flush=True)
         return alive, left
 
     def look():
