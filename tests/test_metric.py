@@ -1,5 +1,6 @@
 """One contract for every representation of a metric, held against a matrix built without natgrad."""
 
+import sys
 import tracemalloc
 from functools import cache
 from typing import NamedTuple
@@ -12,6 +13,7 @@ from scipy.spatial.distance import mahalanobis
 from tolerances import EXACT, SINGLE, assert_close
 
 import natgrad as ng
+from natgrad import _kernels
 
 SPD = np.array([[5.0, 2.0, 1.0], [2.0, 4.0, 0.0], [1.0, 0.0, 3.0]])
 SPD_STACK = np.stack([SPD, np.diag([0.5, 7.0, 2.0]), SPD[::-1, ::-1]])
@@ -102,7 +104,7 @@ CASES = {
     "frame, several": lambda: Case(ng.from_frame(FRAME_STACK), precise_inverse(FRAME_STACK @ FRAME_STACK.mT)),
     "frame, a grid": lambda: Case(ng.from_frame(FRAME_GRID), precise_inverse(FRAME_GRID @ FRAME_GRID.mT)),
     "frame, float32": lambda: Case(ng.from_frame(single(FRAME)), precise_inverse(FRAME @ FRAME.T), np.float32),
-    "scores": lambda: Case(ng.from_scores(FRAME.T), FRAME @ FRAME.T / 3),
+    "scores": lambda: Case(ng.from_scores(SCORES[0]), SCORES[0].T @ SCORES[0] / 5),
     "scores, several": lambda: Case(ng.from_scores(SCORES), SCORES.mT @ SCORES / 5),
     "low rank": lambda: Case(ng.LowRank(FEW, 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3)),
     "low rank, of many scores": lambda: Case(ng.LowRank(FRAME, 0.5), FRAME.T @ FRAME / 3 + 0.5 * np.eye(3)),
@@ -529,6 +531,35 @@ def test_refined_solve_refuses_what_it_cannot_do(monkeypatch):
         ValueError, match=r"^`metric` must have a condition number below about 1e16, but it is 3\.5e\+14\.$"
     ):
         ng.Dense(linalg.hilbert(11)).refined_solve(np.ones(11))
+
+
+@pytest.fixture
+def without_scipy(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "scipy.linalg", None)
+        _kernels._by_lapack.cache_clear()
+        yield
+    _kernels._by_lapack.cache_clear()
+
+
+@pytest.mark.parametrize("n", [4, 30, 47])
+@pytest.mark.usefixtures("without_scipy")
+def test_a_single_matrix_without_scipy(n):
+    assert not _kernels._by_lapack(n)
+    tensor, v = random_spd(n, n)[0], np.random.default_rng(n).standard_normal((3, n))
+    inverse, metric = precise_inverse(tensor), ng.Dense(tensor)
+    assert_close(metric.apply(v), v @ tensor, EXACT)
+    assert_close(metric.solve(v), v @ inverse, EXACT)
+    assert_close(metric.squared_norm(v), np.einsum("ki,ij,kj->k", v, tensor, v), EXACT)
+    assert_close(metric.squared_dual_norm(v), np.einsum("ki,ij,kj->k", v, inverse, v), EXACT)
+    solution, condition = metric.refined_solve(v)
+    assert_close(solution, v @ inverse, 4 * n * np.finfo(float).eps)
+    assert np.linalg.cond(tensor) / n < condition < n * np.linalg.cond(tensor)
+    covariance = ng.from_covariance(tensor)
+    assert_close(covariance.solve(v), v @ tensor, EXACT)
+    assert_close(covariance.squared_norm(v), np.einsum("ki,ij,kj->k", v, inverse, v), EXACT)
+    with pytest.raises(ValueError, match="^`tensor` must be positive definite"):
+        ng.Dense(-tensor)
 
 
 # Where numbers get too large.
