@@ -306,8 +306,18 @@ def run_pytest(plugin, modules=MODULES):
     return pytest.main([*options, *paths], plugins=[plugin]) == 0
 
 
+def place(code):
+    return Path(code.co_filename).name, code.co_firstlineno, code.co_name
+
+
 class Patience:
-    """A pytest plugin that lets no test begin after a while."""
+    """A pytest plugin that runs only tests of the given names, in that order, and lets none begin after a while."""
+
+    def __init__(self, names):
+        self.rank = {name: k for k, name in enumerate(names)}
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = sorted((item for item in items if item.nodeid in self.rank), key=lambda i: self.rank[i.nodeid])
 
     def pytest_runtestloop(self):
         self.end = time.process_time() + PATIENCE
@@ -317,15 +327,15 @@ class Patience:
             pytest.skip("long enough")
 
 
-def passes_imported(module, program):
-    """Whether the tests pass if a module is imported with another program."""
+def passes_imported(module, program, names):
+    """Whether the tests of the given names pass if a module is imported with another program."""
     load = importlib.machinery.SourceFileLoader.get_code
 
     def get_code(loader, name):
         return compile(program, loader.path, "exec") if name == f"natgrad.{module}" else load(loader, name)
 
     importlib.machinery.SourceFileLoader.get_code = get_code
-    return run_pytest(Patience(), [module])
+    return run_pytest(Patience(names), [module])
 
 
 class Kept(dict):
@@ -368,6 +378,11 @@ class Collected:
         self.found = self.work(self)
         return True
 
+    def summary(self):
+        """The tests, those first that have noticed the most, and where the functions begin that they call."""
+        order = sorted(range(len(self.items)), key=lambda k: (-self.noticed[k], self.items[k][2]))
+        return [(self.items[k][0].nodeid, set(map(place, self.items[k][1]))) for k in order]
+
     def forget(self):
         for cache in self.caches:
             cache.cache_clear()
@@ -406,7 +421,7 @@ def mutate_package(modules):
         """Survivors among the mutants that differ in functions alone, and the mutants that have to be imported."""
         alive, left = {}, {}
         for name, source in sources.items():
-            change = functools.partial(differing, sys.modules[f"natgrad.{name}"].__file__, source)
+            change = functools.partial(differing, str(ROOT / "natgrad" / f"{name}.py"), source)
             quick = [candidate for candidate in candidates[name] if change(candidate[2]) is not None]
             itself = ("", "", f"\n{source}")  # all its functions, a line further down
             found = survivors([itself, *quick], lambda program, n=name, c=change: collected.passes(n, c(program)))
@@ -419,17 +434,25 @@ def mutate_package(modules):
                 print(f"  survives  {where}  {change}")
             print(f"  {name}: {len(alive[name])} of {len(candidates[name])} survive, ", end="")
             print(f"{len(left[name])} are still to be imported", flush=True)
-        return alive, left
+        return alive, left, collected.summary()
 
     def look():
         collected = Collected(in_place)
         run_pytest(collected)
         return collected.found
 
-    alive, left = aside(look)
+    alive, left, tests = aside(look)
     for name, source in sources.items():
         itself, nothing = ("", "", source), ("", "", "")
-        found = survivors([itself, nothing, *left[name]], lambda program, n=name: passes_imported(n, program))
+
+        def passes(program, name=name, source=source):
+            path = str(ROOT / "natgrad" / f"{name}.py")
+            changed = None if not program else differing(path, source, program)
+            places = set(map(place, changed or ()))
+            called = [test for test, calls in tests if not places or calls & places]
+            return passes_imported(name, program, sorted(called, key=lambda test: own_test(name) not in test))
+
+        found = survivors([itself, nothing, *left[name]], passes)
         assert itself in found, f"{name} itself does not pass"
         assert nothing not in found, f"{name} passes without a line in it"
         found.remove(itself)
