@@ -249,7 +249,9 @@ class MatrixFree(Metric):
     def _energy(self, v: np.ndarray) -> tuple[float]:
         exponent = np.frexp(np.abs(v).max())[1]
         w = np.ldexp(v, -exponent)
-        return (np.ldexp(self._curvature(w, self._product(w)), 2 * exponent) if v.any() else 0.0,)
+        if not (np.isfinite(w).all() and w.any()):  # a difference has overflowed, or nothing is left to measure
+            return (w @ w,)
+        return (np.ldexp(self._curvature(w, self._product(w)), 2 * exponent),)
 
     def _squared_dual_norm(self, g):
         return self._each(self._conjugate_gradients, g)[3]

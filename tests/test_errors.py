@@ -553,6 +553,18 @@ MESSAGES = [
         "`scores` must have one row for each observation, but its shape is (2,).",
     ),
     (
+        lambda: ng.from_scores(np.ones((4, 2, 3))),
+        "`scores` must have at least as many rows as columns, but its shape is (4, 2, 3).",
+    ),
+    (
+        lambda: ng.PNorm(2, [1, 2]).norm([1, 2, 3]),
+        "`v` must have coordinates of shape (2,), but its shape is (3,).",
+    ),
+    (
+        lambda: ng.Spectral().norm([1, 2, 3]),
+        "`v` must have 2 axes of coordinates, but its shape is (3,).",
+    ),
+    (
         lambda: ng.observed_order([1, 2, 3], [1, 1, 2]),
         "`steps` must differ from one to the next, but 1 repeats.",
     ),

@@ -58,6 +58,7 @@ def random_spd(*shape):
 SCORES = np.random.default_rng(5).standard_normal((2, 5, 3)) * [1, 10, 0.1]
 # Of every size that the kernels treat in a way of its own.
 MEDIUM, LARGE, MANY, MANY_LARGE = random_spd(30), random_spd(50), random_spd(700, 5), random_spd(2, 36)
+FRAME_LARGE = np.random.default_rng(6).standard_normal((50, 50)) + 20 * np.eye(50)
 
 
 class Case(NamedTuple):
@@ -101,6 +102,7 @@ CASES = {
     "covariance, large": lambda: Case(ng.from_covariance(LARGE), precise_inverse(LARGE)),
     "covariance, float32": lambda: Case(ng.from_covariance(single(SPD)), precise_inverse(SPD), np.float32),
     "frame": lambda: Case(ng.from_frame(FRAME), precise_inverse(FRAME @ FRAME.T)),
+    "frame, large": lambda: Case(ng.from_frame(FRAME_LARGE), precise_inverse(FRAME_LARGE @ FRAME_LARGE.T)),
     "frame, several": lambda: Case(ng.from_frame(FRAME_STACK), precise_inverse(FRAME_STACK @ FRAME_STACK.mT)),
     "frame, a grid": lambda: Case(ng.from_frame(FRAME_GRID), precise_inverse(FRAME_GRID @ FRAME_GRID.mT)),
     "frame, float32": lambda: Case(ng.from_frame(single(FRAME)), precise_inverse(FRAME @ FRAME.T), np.float32),
@@ -290,14 +292,18 @@ def test_dual_swaps_vectors_and_covectors(case, vectors):
     assert (dual.dual_norm(vectors) == metric.norm(vectors)).all()
 
 
-@pytest.mark.parametrize("exponent", [-200, 200])
+# The squares of the first are subnormal.
+@pytest.mark.parametrize("exponent", [-157, -200, 200])
 def test_very_long_and_very_short_vectors(case, exponent):
     if case.dtype == np.float32:
         exponent //= 8
     v, factor = case.draw(3), case.dtype(10.0**exponent)
+    # Long ones, short ones, and both together.
+    some = np.array([1, factor, 1], case.dtype)
     for norm in (case.metric.norm, case.metric.dual_norm):
-        expected = norm(v) * factor
-        assert_close(norm(factor * v), expected, case.tolerance, expected)
+        for factors in np.full(3, factor), some:
+            expected = (norm(v).T * factors).T
+            assert_close(norm((v.T * factors).T), expected, case.tolerance, expected)
     expected = case.metric.distance(v, 2 * v[::-1]) * factor
     assert_close(case.metric.distance(factor * v, 2 * factor * v[::-1]), expected, case.tolerance)
 

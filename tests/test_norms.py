@@ -7,7 +7,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.optimize import linprog, minimize
-from tolerances import DIFFERENCES, EXACT, FULL, OPTIMISER, SINGLE, assert_close
+from tolerances import DIFFERENCES, DIVERGENCE, EXACT, FULL, OPTIMISER, SINGLE, assert_close
 
 import natgrad as ng
 
@@ -50,6 +50,16 @@ def test_values(p, factor, weights, v):
     norm, v = ng.PNorm(p, weights), factor * v
     for found, expected in (norm.norm(v), precise(p, v, weights)), (norm.dual_norm(v), precise_dual(p, v, weights)):
         assert abs(found / expected - 1) <= FULL
+
+
+@pytest.mark.parametrize("p", [1 + 1e-12, 1 + 1e-9, 1.001, 3, 1e9])
+def test_the_steepest_direction_of_coordinates_that_are_close(p):
+    with mp.workdps(60):
+        sizes, power = [mp.mpf(float(x)) for x in CLOSE], mp.mpf(p)
+        expected = [size ** (1 / (power - 1)) for size in sizes]
+        length = mp.fsum(x**power for x in expected) ** (1 / power)
+        expected = np.array([float(x / length) for x in expected])
+    assert_close(ng.steepest_direction(CLOSE, ng.PNorm(p)), expected, DIVERGENCE, expected + 1e-300)
 
 
 def test_the_smallest_and_the_largest_numbers():
@@ -182,6 +192,13 @@ def test_very_long_and_very_short_gradients(exponent):
     assert_close(spectral.norm(factor * MATRICES), factor * spectral.norm(MATRICES), EXACT)
     best = ng.steepest_direction(MATRICES, spectral)
     assert_close(ng.steepest_direction(factor * MATRICES, spectral), best, EXACT)
+
+
+def test_what_is_zero_up_to_rounding_is_judged_for_each_matrix_by_itself():
+    spectral, flat, steep = ng.Spectral(), np.diag([1.0, 1e-14]), np.diag([1e14, 1e12])
+    assert_close(ng.steepest_direction([steep, flat], spectral), np.stack([np.eye(2), np.eye(2)]), EXACT)
+    many = ng.steepest_direction(np.broadcast_to(flat, (500, 2, 2)), spectral)
+    assert_close(many, np.broadcast_to(np.eye(2), (500, 2, 2)), EXACT)
 
 
 @pytest.mark.parametrize("p", EXPONENTS)
