@@ -193,6 +193,10 @@ def test_very_long_and_very_short_gradients(exponent):
     assert_close(spectral.norm(factor * MATRICES), factor * spectral.norm(MATRICES), EXACT)
     best = ng.steepest_direction(MATRICES, spectral)
     assert_close(ng.steepest_direction(factor * MATRICES, spectral), best, EXACT)
+    slopes = [ng.directional_derivative(g, u, spectral) for g, u in zip(MATRICES, MATRICES[::-1], strict=True)]
+    assert_close(
+        ng.directional_derivative(factor * MATRICES, MATRICES[::-1], spectral), np.multiply(factor, slopes), EXACT
+    )
 
 
 def test_what_is_zero_up_to_rounding_is_judged_for_each_matrix_by_itself():
