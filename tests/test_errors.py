@@ -649,6 +649,22 @@ def test_wrong_coordinates(name):
     refuse(lambda: family.kl([theta], [theta]), "coordinates")
 
 
+@pytest.mark.parametrize("sigma", [1e-3, 1, 1e3])
+def test_a_wrong_entry_of_a_jacobian_is_seen_and_named_in_any_unit(sigma):
+    right, phi = ng.gaussian_natural, np.array([[0.5 / sigma, -0.5 / sigma**2]])
+    jacobian = right.jacobian(phi)[0]
+    ng.reparametrize(BELL, right).score(np.repeat(phi, 3, axis=0), sigma)
+    for i, j in (0, 0), (0, 1), (1, 1):
+        off = np.ones((2, 2))
+        off[i, j] += 1e-4
+        wrong = right._replace(jacobian=lambda phi, off=off: off * right.jacobian(phi))
+        message = refuse(lambda wrong=wrong: ng.reparametrize(BELL, wrong).score(phi, sigma), "coordinates")
+        named = re.search(r"its entry \((.*)\) is (\S+) where differences give (\S+)\.$", message)
+        assert named[1] == f"{i}, {j}"
+        assert float(named[2]) == pytest.approx(jacobian[i, j] * (1 + 1e-4), rel=1e-5)
+        assert float(named[3]) == pytest.approx(jacobian[i, j], rel=1e-5)
+
+
 HUGE = {
     "log density": lambda: BELL.log_prob([0, 1], 1e200),
     "score": lambda: BELL.score([0, 1], [0.0, 1e200]),

@@ -263,7 +263,7 @@ CASES |= {
         ng.gaussian_mean_scale,
         lambda mu, sigma: (mu, 1 / sigma**2),
         move_student,
-        [[0.3, 2.0]],
+        [[0.3, 2.0], [5.0, 1e3], [-2e-3, 1e-3]],
     ),
     "Gaussian (mu, variance)": gaussian_in(
         ng.gaussian_mean_variance,
