@@ -141,13 +141,31 @@ def test_empirical_fisher_of_any_size():
         assert (ng.empirical_fisher(scaled) == np.ldexp(ng.empirical_fisher(scores), 2 * exponent)).all()
     # Squares that can't be represented are refused, in one column as in all; a column of zeros is not one of them.
     for factor in 1e-160, 1e160:
-        for scaled in factor * scores, scores * [1, factor, 1]:
+        for scaled in factor * scores, scores * [1, factor, 1], scores * [1, factor, 1] * np.eye(50, 1):
             with pytest.raises(
                 ValueError, match="^`scores` must give scores whose squares are in the range of float64"
             ):
                 ng.empirical_fisher(scaled)
     assert_close(ng.empirical_fisher(scores * [1, 0, 1])[1], np.zeros(3), EXACT)
     assert ng.empirical_fisher(scores.astype(np.float32)).dtype == np.float32
+
+
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_what_the_mean_hessian_loses_is_judged_in_any_unit(unit):
+    # Some of its entries are zero but for rounding.
+    family, length = ng.MultivariateGaussian(2), unit**-0.5
+    theta = [0.3 * length, -0.2 * length, 2 * unit, 0.5 * unit, unit]
+    expected = family.fisher(theta)
+    assert_close(ng.fisher_from_hessian(family, theta), expected, DIFFERENCES, scale(expected))
+
+
+def test_so_many_parameters_that_one_draw_fills_a_block():
+    value, error = ng.fisher_monte_carlo(ng.Categorical(600), np.full(599, 1 / 600), 20, np.random.default_rng(0))
+    assert (value == value.T).all()
+    # Of the score of an observation one entry is 600 or all are -600.
+    draws = np.diag(value) * 20 / 600**2
+    assert_close(draws, draws.round(), EXACT)
+    assert error.shape == (599, 599)
 
 
 def test_validation_takes_no_memory():
