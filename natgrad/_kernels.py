@@ -37,11 +37,11 @@ def _by_lapack(n: int) -> bool:
     return n > SMALL
 
 
-def cholesky(matrix: np.ndarray, *, clean: bool = True, overwrite: bool = False) -> tuple[np.ndarray, bool, bool]:
+def cholesky(matrix: np.ndarray, *, overwrite: bool = False) -> tuple[np.ndarray, bool, bool]:
     """The lower factors L of matrices L Lᵀ, shape (..., n, n); whether these equal their transposes; whether L exists.
 
     Equality is judged bit by bit; L exists if every pivot is greater than its rounding error. NaN is neither.
-    The other triangle of a single large L that needn't be `clean` holds that of the matrix.
+    The other triangle of a single L is empty, or if it is large, that of the matrix.
     """
     n, rounding = matrix.shape[-1], matrix.shape[-1] * np.finfo(matrix.dtype).eps
     if matrix.ndim > 2 and n <= BATCH_SIZE:
@@ -50,9 +50,7 @@ def cholesky(matrix: np.ndarray, *, clean: bool = True, overwrite: bool = False)
     try:
         if matrix.ndim == 2 and _by_lapack(n):
             # The transpose is the same matrix in the order of LAPACK.
-            factor, failed = _scipy("potrf", matrix.dtype)(
-                matrix.T, lower=1, clean=clean or n < LARGE, overwrite_a=overwrite
-            )
+            factor, failed = _scipy("potrf", matrix.dtype)(matrix.T, lower=1, clean=n < LARGE, overwrite_a=overwrite)
             if failed:
                 return factor, symmetric, False
         else:

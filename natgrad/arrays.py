@@ -30,14 +30,19 @@ def numbers(value, name: str) -> np.ndarray:
 
 
 def _array(value, name: str) -> np.ndarray:
-    parts = value if isinstance(value, (list, tuple)) else [value]
-    masked = [np.ma.count_masked(part) for part in parts if isinstance(part, np.ma.MaskedArray)]
-    if masked:
+    if masked := _masked(value):
         raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
     try:
         return np.asarray(value)
     except ValueError:
         raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
+
+
+def _masked(value) -> list[int]:
+    """How many entries are masked in each masked array, also inside of lists."""
+    if isinstance(value, (list, tuple)):
+        return [count for part in value for count in _masked(part)]
+    return [np.ma.count_masked(value)] if isinstance(value, np.ma.MaskedArray) else []
 
 
 def all_finite(array: np.ndarray) -> bool:
@@ -104,14 +109,13 @@ def positive_number(value, name: str) -> float:
     return float(positive(array[None], name)[0])
 
 
-def positive_definite(value, name: str, *, clean: bool = True) -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return a positive definite `value`, shape (..., n, n), its lower Cholesky factor, and if it equals its transpose.
-
-    It has to up to rounding. For `clean`, see `_kernels.cholesky`.
+def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return a positive definite `value`, shape (..., n, n), its factor as `_kernels.cholesky` gives it, and whether it
+    equals its transpose, which it has to up to rounding.
     """
     matrix = square(value, name)
     with np.errstate(all="ignore"):
-        factor, symmetric, definite = _kernels.cholesky(matrix, clean=clean)
+        factor, symmetric, definite = _kernels.cholesky(matrix)
         if symmetric and definite:
             return matrix, factor, True
         real(matrix, name)
@@ -134,16 +138,26 @@ def positive_definite(value, name: str, *, clean: bool = True) -> tuple[np.ndarr
 
 def triangle(columns: np.ndarray, name: str, property: str) -> np.ndarray:
     """Return the lower Cholesky factor of AᵀA, without forming that, for an A with independent columns, (..., N, n)."""
+    # In units that nothing overflows in; then in columns of length one, so that a change of units changes no decision,
+    # except for a column of zeros, which stays what it is.
+    exponent = exponents(columns, -2)
+    columns = np.ldexp(columns, -exponent)
     r = np.linalg.qr(columns, mode="r")
-    # Columns of length one, so that a change of units changes no decision; a column of zeros stays what it is.
     lengths = np.hypot.reduce(columns, axis=-2, keepdims=True)
     singular = np.linalg.svd(r / np.where(lengths == 0, 1, lengths), compute_uv=False)
     size, eps = max(columns.shape[-2:]), np.finfo(columns.dtype).eps
     if not (singular[..., -1] > size * eps * singular[..., 0]).all():
-        smallest = np.linalg.svd(r, compute_uv=False).min()
+        top = exponent.max()
+        smallest = np.ldexp(np.linalg.svd(np.ldexp(r, exponent - top), compute_uv=False).min(), top)
         raise ValueError(f"`{name}` must {property}, but its smallest singular value is {smallest:.6g}.")
     # A = Q R with Q orthogonal, hence AᵀA = RᵀR; the signs make the diagonal positive.
-    return (r * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None]).mT
+    with np.errstate(over="ignore"):  # which is refused by those who ask
+        return (np.ldexp(r, exponent) * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None]).mT
+
+
+def exponents(v: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:
+    """Return the binary exponents of the largest entries along some axes: to divide by these powers of two is exact."""
+    return np.frexp(np.abs(v).max(axis=axis, keepdims=True))[1]
 
 
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:

@@ -101,21 +101,34 @@ class LowRank(Metric):
 
     def _squared_norm(self, v):
         v64, projected = v.astype(np.float64, copy=False), self._project(v)
-        squared = np.vecdot(projected, projected) / len(self._scores) + self._damping * np.vecdot(v64, v64)
+        squared = np.vecdot(projected, projected) / len(self._scores) + np.vecdot(self._damping * v64, v64)
         return self._like(v, squared)
 
     def _squared_dual_norm(self, g):
-        return self._like(g, self._squared_norm(self._solve(g.astype(np.float64, copy=False))))
+        """‖Sv‖²/N + λ‖v‖² for v = z/λ, where Sv = Ny: no rounding error is multiplied by S again."""
+        y, z, exponent = self._woodbury(g)
+        y *= math.sqrt(self._shift)
+        mantissa, power = math.frexp(self._damping)
+        squared = (np.vecdot(y, y) + np.vecdot(z, z)) / mantissa
+        return self._like(g, np.ldexp(squared, 2 * exponent[..., 0] - power))
 
     def _solve(self, g):
-        """Woodbury's formula: (g − Sᵀ K⁻¹ S g)/λ."""
+        _, z, exponent = self._woodbury(g)
+        mantissa, power = math.frexp(self._damping)
+        z /= mantissa
+        return self._like(g, np.ldexp(z, exponent - power, out=z))
+
+    def _woodbury(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """y = K⁻¹Sg and z = g − Sᵀy = λG⁻¹g for a g of moderate length: all three without a power of two, and its
+        exponent.
+        """
+        exponent = arrays.exponents(g)
+        g = np.ldexp(g.astype(np.float64, copy=False), -exponent)
         y = _kernels.solve_one(self._factor, self._project(g))
         z = self._combine(-y)
         z += g
-        lost = _length(g.astype(np.float64, copy=False)) + math.sqrt(self._trace) * _length(y)
-        self._accept(z, lost, " (`solve_rewards` bears less)")
-        z /= self._damping
-        return self._like(g, z)
+        self._accept(z, _length(g) + math.sqrt(self._trace) * _length(y), " (`solve_rewards` bears less)")
+        return y, z, exponent
 
     def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
         """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, as Sᵀ(SSᵀ + NλI)⁻¹ r.
@@ -138,10 +151,11 @@ class LowRank(Metric):
         """
         rewards = arrays.vector(rewards, "rewards", len(self._scores))
         with np.errstate(all="ignore"):
-            y = _kernels.solve_one(self._factor, rewards.astype(np.float64, copy=False))
+            exponent = arrays.exponents(rewards)
+            y = _kernels.solve_one(self._factor, np.ldexp(rewards.astype(np.float64, copy=False), -exponent))
             z = self._combine(y)
             self._accept(z, math.sqrt(self._trace) * _length(y))
-            return arrays.in_range(self._like(rewards, z), "rewards")
+            return arrays.in_range(self._like(rewards, np.ldexp(z, exponent, out=z)), "rewards")
 
 
 def _length(v: np.ndarray) -> np.ndarray:

@@ -34,6 +34,9 @@ class Dual(Metric):
         self._metric = arrays.instance(metric, "metric", Metric)
         self.dim, self.batch, self.dtype = metric.dim, metric.batch, metric.dtype
 
+    def _checked(self, verb, **values):
+        return self._metric._checked(verb, **values)
+
     def _apply(self, v):
         return self._metric._solve(v)
 
@@ -65,7 +68,7 @@ def from_covariance(cov: ArrayLike) -> Metric:
     >>> from_covariance([[17, 11], [11, 13]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """
-    return Dual(Dense._from_factor(*arrays.positive_definite(cov, "cov", clean=False)))
+    return Dual(Dense._from_factor(*arrays.positive_definite(cov, "cov")))
 
 
 def from_frame(frame: ArrayLike) -> Metric:

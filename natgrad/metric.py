@@ -81,7 +81,11 @@ class Metric(ABC):
 
     def inner(self, u: ArrayLike, v: ArrayLike) -> np.ndarray:
         """The inner product uᵀ G v of vectors, shape (...)."""
-        return self._checked(lambda u, v: np.vecdot(u, self._apply(v)), u=u, v=v)
+        return self._checked(self._inner, u=u, v=v)
+
+    def _inner(self, u, v):
+        i, j = arrays.exponents(u), arrays.exponents(v)
+        return np.ldexp(np.vecdot(np.ldexp(u, -i), self._apply(np.ldexp(v, -j))), (i + j)[..., 0])
 
     def norm(self, v: ArrayLike) -> np.ndarray:
         """The norm ‖v‖ of vectors, shape (...); it overflows only if the result does."""
@@ -98,7 +102,8 @@ class Metric(ABC):
     def as_matrix(self) -> np.ndarray:
         """G itself, shape (*batch, n, n)."""
         basis = np.eye(self.dim, dtype=self.dtype).reshape(self.dim, *(1 for _ in self.batch), self.dim)
-        return np.moveaxis(self._apply(basis), 0, -1)
+        with np.errstate(all="ignore"):
+            return arrays.in_range(np.moveaxis(self._apply(basis), 0, -1), "metric")
 
 
 def _root(squared: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndarray:
@@ -107,13 +112,8 @@ def _root(squared: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndar
     if np.all((found > limits.tiny / limits.eps) & (found < limits.max)):
         return np.sqrt(found)
     # Scaling by a power of two is exact, and keeps the squares of very long and very short vectors in range.
-    exponent = _exponents(v)
+    exponent = arrays.exponents(v)
     return np.ldexp(np.sqrt(squared(np.ldexp(v, -exponent))), exponent[..., 0])
-
-
-def _exponents(v: np.ndarray) -> np.ndarray:
-    """The binary exponents of the largest entries of vectors, shape (..., 1)."""
-    return np.frexp(np.abs(v).max(axis=-1, keepdims=True))[1]
 
 
 class Dense(Metric):
@@ -134,7 +134,7 @@ class Dense(Metric):
     """
 
     def __init__(self, tensor: ArrayLike):
-        self._hold(*arrays.positive_definite(tensor, "tensor", clean=False))
+        self._hold(*arrays.positive_definite(tensor, "tensor"))
 
     @classmethod
     def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray, packed: bool = False) -> Dense:
@@ -214,9 +214,9 @@ class Dense(Metric):
         condition = _kernels.condition(factor, np.linalg.norm(tensor, 1))
         product = _kernels.ExactProduct(tensor)
         with np.errstate(all="ignore"):
-            unit = _exponents(g)
+            unit = arrays.exponents(g)
             rows = np.ldexp(g, -unit) * scale
-            unit, rows = unit + _exponents(rows), np.ldexp(rows, -_exponents(rows)).reshape(-1, self.dim)
+            unit, rows = unit + arrays.exponents(rows), np.ldexp(rows, -arrays.exponents(rows)).reshape(-1, self.dim)
             solutions = [product.solve(factor, row) for row in rows]
             if any(solution is None for solution in solutions):
                 raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
@@ -265,10 +265,10 @@ class Diagonal(Metric):
         return g / self._entries
 
     def _squared_norm(self, v):
-        return (self._entries * v**2).sum(axis=-1)
+        return np.vecdot(self._entries * v, v)  # v² may be out of range where this is not
 
     def _squared_dual_norm(self, g):
-        return (g**2 / self._entries).sum(axis=-1)
+        return np.vecdot(g / self._entries, g)
 
 
 def euclidean(n: int) -> Metric:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import arrays
-from .metric import Metric
+from .metric import Metric, _root
 from .norms import Norm
 
 if TYPE_CHECKING:
@@ -36,8 +36,10 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Nor
     """
     gradient, u = arrays.instance(norm, "norm", Metric, Norm)._vectors(gradient=gradient, u=u)
     axes = _refuse_zero(u, "u", "direction", norm)
-    slopes = np.vecdot(gradient, u / np.expand_dims(norm.norm(u), axes))
-    return slopes.sum(axis=-1) if len(axes) > 1 else slopes
+    u = np.ldexp(u, -arrays.exponents(u, axes))  # which changes no direction
+    with np.errstate(all="ignore"):
+        slopes = np.vecdot(gradient, u / np.expand_dims(norm.norm(u), axes))
+        return arrays.in_range(slopes.sum(axis=-1) if len(axes) > 1 else slopes, "gradient", "u")
 
 
 def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
@@ -91,9 +93,10 @@ def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     """
     (gradient,) = arrays.instance(norm, "norm", Metric, Norm)._vectors(gradient=gradient)
     _refuse_zero(gradient, "gradient", "steepest direction", norm)
-    if isinstance(norm, Metric):
-        return norm.solve(gradient) / norm.dual_norm(gradient)[..., None]
-    return norm._checked(norm._steepest, gradient=gradient)
+    if isinstance(norm, Norm):
+        return norm._checked(norm._steepest, gradient=gradient)
+    direction = lambda g: norm._solve(g) / _root(norm._squared_dual_norm, g)[..., None]
+    return norm._checked(direction, gradient=np.ldexp(gradient, -arrays.exponents(gradient)))
 
 
 def _refuse_zero(v: np.ndarray, name: str, lacking: str, norm: Metric | Norm) -> tuple[int, ...]:

@@ -35,6 +35,8 @@ def test_real_numbers_pass_unchanged(value):
         (np.ones((3, 0)), "`x` must not be empty, but its shape is (3, 0)."),
         ([[1, 2], [3]], "`x` must be a rectangular array, but its rows differ in length."),
         (np.ma.array([1, 2], mask=[0, 1]), "`x` must not be masked, but 1 of its entries are."),
+        ([[1.0, np.ma.masked], [np.ma.masked, 3.0]], "`x` must not be masked, but 2 of its entries are."),
+        ([[np.ma.array([1, 2], mask=[0, 1])], [[3, 4]]], "`x` must not be masked, but 1 of its entries are."),
     ],
 )
 def test_messages_about_entries(value, message):

@@ -109,10 +109,24 @@ def test_other_units(exponent):
     factor = 10.0**exponent
     for damping in 1.0, 1e-10:
         metric = ng.LowRank(factor * SCORES, factor**2 * damping)
-        for gradient in (GRADIENT, SCORES.T @ REWARDS / 8) if damping == 1 else (GRADIENT,):
-            exact = precise(SCORES, damping, gradient)
-            assert error(metric.solve(factor * gradient) * factor, exact) <= 1e-8
-        assert error(metric.solve_rewards(REWARDS) * factor, precise(SCORES, damping, rewards=REWARDS)) <= 1e-14
+        rewarded = precise(SCORES, damping, rewards=REWARDS)
+        for power in -130, -20, 0, 20, 130:
+            size = 10.0**power
+            assert error(metric.solve_rewards(size * REWARDS) / size * factor, rewarded) <= 1e-14
+            for gradient in (GRADIENT, SCORES.T @ REWARDS / 8) if damping == 1 else (GRADIENT,):
+                exact = precise(SCORES, damping, gradient)
+                if abs(power - 2 * exponent) < 290:
+                    assert error(metric.solve(size * gradient) * factor / size * factor, exact) <= 1e-8
+                if factor**2 * damping > 1e-302:  # or the square of a gradient of length one is out of range
+                    length = metric.dual_norm(size * gradient) / size * factor
+                    assert_close(length, np.sqrt(gradient @ exact), 1e-8)
+
+
+@pytest.mark.parametrize("damping", [1e-2, 1e-10, 1e-20, 1e-34])
+def test_dual_norms_are_as_exact_as_solutions(damping):
+    metric, exact = ng.LowRank(SCORES, damping), precise(SCORES, damping, GRADIENT)
+    assert_close(metric.squared_dual_norm(GRADIENT), GRADIENT @ exact, EXACT)
+    assert_close(ng.steepest_direction(GRADIENT, metric), exact / np.sqrt(GRADIENT @ exact), EXACT)
 
 
 def test_several_at_once():

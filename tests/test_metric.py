@@ -343,10 +343,48 @@ def test_later_changes_of_a_result_change_nothing(case):
     assert (case.draw() == v).all()
 
 
+def test_what_is_small_in_one_place_and_large_in_another():
+    heavy, light = ng.Diagonal([1e300, 1]), ng.Diagonal([1e-300, 1])
+    assert_close(heavy.norm([1e-170, 1e-60]), 1e-20, EXACT)
+    assert_close(heavy.squared_norm([1e-170, 0]), 1e-40, EXACT)
+    assert_close(light.squared_norm([1e160, 0]), 1e20, EXACT)
+    assert_close(light.squared_dual_norm([1e-170, 0]), 1e-40, EXACT)
+    assert_close(ng.Diagonal([1e-200]).inner([1e200], [1e-200]), 1e-200, EXACT)
+    assert_close(ng.Dense([[1e200]]).inner([1e-200], [1e200]), 1e200, EXACT)
+
+
+def test_a_dual_asks_what_its_metric_asks():
+    dual = ng.Dual(ng.MatrixFree(lambda v: 2 * v, 2))
+    for verb, name in [(dual.apply, "v"), (dual.solve, "g"), (dual.norm, "v"), (dual.dual_norm, "g")]:
+        for bad in np.nan, np.inf:
+            with pytest.raises(ValueError, match=f"^`{name}` must be finite, but it contains {bad}"):
+                verb([1.0, bad])
+
+
+def test_a_matrix_out_of_range_is_refused():
+    for metric in ng.Dual(ng.Diagonal([1e-310])), ng.from_covariance(1e-310 * np.eye(5)):
+        with pytest.raises(ValueError, match="^`metric` must have a result within the range of float64"):
+            metric.as_matrix()
+
+
+@pytest.mark.parametrize("make", [ng.from_frame, ng.from_scores])
+def test_frames_and_scores_out_of_range(make):
+    for huge in [[1.7e308, 1e308], [-1.7e308, 1e308]], [[1.5e308, 1], [1, 1.5e308]], [[1e-200, 0], [0, 1]]:
+        with pytest.raises(ValueError, match=r"^`(frame|scores)` must have squares within the range of float64"):
+            make(huge)
+    with pytest.raises(ValueError, match=r"but its smallest singular value is \S*e\+\d+\.$|singular value is 0\.$"):
+        make([[1.5e308, 1.5e308], [1.5e308, 1.5e308]])
+
+
 def test_nothing_is_symmetrised():
     # Rounding of a product may leave a matrix a little asymmetric; it is used as it is.
-    tensor = np.array([[2.0, 1.0 + 1e-15], [1.0, 2.0]])
-    assert (ng.Dense(tensor).as_matrix() == tensor).all()
+    for n in 2, 60:
+        tensor = np.eye(n) + 1
+        tensor[0, 1:] += 1e-15
+        metric = ng.Dense(tensor)
+        assert (metric.as_matrix() == tensor).all()
+        assert_close(metric.solve(np.ones(n)), np.linalg.solve(tensor, np.ones(n)), EXACT)
+        assert_close(ng.from_covariance(tensor).squared_norm(np.ones(n)), n / (n + 1), EXACT)
 
 
 def test_integers_become_float64():
