@@ -2,6 +2,7 @@
 
     python tests/mutants.py              all of natgrad and all chapters
     python tests/mutants.py metric 2_    only the modules and chapters whose names begin like this
+    python tests/mutants.py none         nothing again: only what equivalent_mutants.toml says of the last results
 
 The result goes to chapters/mutants.json, which says for each module and chapter when it was last done.
 Mutants of one symbol are cosmic-ray's; those of an expression are made by `rewritten`.
@@ -535,9 +536,21 @@ def edition():
     }
 
 
+def save(result, reasons):
+    """Write down the result, each survivor with its reason; return which of the reasons are used."""
+    used = set()
+    for survivor in (one for part in result.values() for module in part.values() for one in module["survivors"]):
+        key = re.sub(r":\d+$", "", survivor["where"]) + ": " + survivor["change"]
+        fitting = [mutant for mutant in reasons if key.startswith(mutant)]
+        survivor["reason"] = reasons[fitting[0]] if fitting else ""
+        used.update(fitting)
+    RESULT.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return used
+
+
 def main(prefixes):
     reasons = tomllib.loads((ROOT / "tests" / "equivalent_mutants.toml").read_text(encoding="utf-8"))["equivalent"]
-    unused = {mutant for entry in reasons for mutant in entry["mutants"]}
+    reasons = {mutant: entry["reason"] for entry in reasons for mutant in entry["mutants"]}
     parts = {"package": (MODULES, mutate_package), "cells": (CHAPTERS, mutate_chapters)}
     # What is not run again keeps its last result.
     last = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
@@ -545,31 +558,27 @@ def main(prefixes):
         part: {name: last[part][name] for name in names if name in last.get(part, {})}
         for part, (names, _) in parts.items()
     }
-    check_harness()
     now = edition()  # what is read later must still be that
+    if prefixes != ["none"]:
+        check_harness()
     for part, (names, mutate) in parts.items():
         chosen = [name for name in names if name.startswith(tuple(prefixes or [""]))]
         for name, total, found in mutate(chosen) if chosen else ():
-            listed = []
-            for where, change, _ in found:
-                key = re.sub(r":\d+$", "", where) + ": " + change
-                fitting = [(m, entry["reason"]) for entry in reasons for m in entry["mutants"] if key.startswith(m)]
-                unused.difference_update(mutant for mutant, _ in fitting)
-                reason = fitting[0][1] if fitting else ""
-                listed.append({"where": where, "change": change, "reason": reason})
-                print(f"  {'equivalent  ' if reason else 'NO REASON   '}{where}  {change}")
+            survivors = [{"where": where, "change": change} for where, change, _ in found]
             counts = {"killed": total - len(found), "survived": len(found)}
             print(f"{name}: {counts['killed']} killed, {counts['survived']} survived", flush=True)
-            result[part][name] = now | counts | {"survivors": listed}
-            # Kept as it comes, because a run takes long.
-            RESULT.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    if not prefixes:
-        for mutant in sorted(unused):
-            print(f"reason without a survivor: {mutant}")
+            result[part][name] = now | counts | {"survivors": survivors}
+            save(result, reasons)  # as it comes, because a run takes long
+    used = save(result, reasons)
+    for mutant in sorted(reasons.keys() - used):
+        print(f"reason without a survivor: {mutant}")
     good = True
     for part, target in TARGETS.items():
         killed, survived = (sum(one[what] for one in result[part].values()) for what in ("killed", "survived"))
-        unexplained = sum(not survivor["reason"] for one in result[part].values() for survivor in one["survivors"])
+        left = [mutant for one in result[part].values() for mutant in one["survivors"] if not mutant["reason"]]
+        for mutant in left:
+            print(f"NO REASON  {mutant['where']}  {mutant['change']}")
+        unexplained = len(left)
         if killed + survived:
             share = killed / (killed + survived)
             print(f"{part}: {killed} killed, {survived} survived ({share:.1%} killed), {unexplained} without a reason")
