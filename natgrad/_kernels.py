@@ -149,7 +149,7 @@ def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np
     n, dtype = len(lower), np.result_type(lower, v)
     rows, matrix = v.reshape(-1, n), lower.T if transposed else lower
     out = np.empty(len(rows), dtype)
-    step = max(512 if n >= 512 else 256, BLOCK // (2 * n))
+    step = max(512, BLOCK // (2 * n))
     workspace = np.empty(min(step, len(rows)) * n, dtype)
     for start in range(0, len(rows), step):
         block, part = rows[start : start + step], slice(start, start + step)
@@ -224,7 +224,7 @@ class ExactProduct:
 
 def blocks(shape: tuple[int, ...], size: int) -> Iterator[tuple]:
     """Yield indices that cut an array of this shape into pieces of at most `size` elements."""
-    rows = size // max(1, math.prod(shape[1:]))
+    rows = size // math.prod(shape[1:])
     if not shape:
         yield ()
     elif rows:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tolerances import EXACT, FULL, assert_close
 
-from natgrad._kernels import ExactProduct, blocks, cholesky, inverse_of_lower
+from natgrad._kernels import ExactProduct, blocks, cholesky, inverse_of_lower, solve_many, squared_lengths
 
 
 def test_inverse_of_lower():
@@ -38,6 +38,68 @@ def test_exact_products_round_once(n):
         exact = np.array(exact.T.tolist()[0], dtype=float)
     assert np.abs(g - matrix @ x - exact).max() > 0
     assert_close(ExactProduct(matrix).residual(g, x), exact, FULL, np.abs(exact))
+    # Each row is cut in a place of its own.
+    units = 2.0 ** rng.integers(-200, 200, n)
+    assert_close(
+        ExactProduct(units[:, None] * matrix).residual(units * g, x), units * exact, FULL, np.abs(units * exact)
+    )
+
+
+@pytest.mark.parametrize("digits", [3, 9, 15])
+def test_refinement_takes_few_steps(digits, monkeypatch):
+    # As conjugate gradients do, three products in each, and what goes astray does not.
+    q = np.linalg.qr(np.random.default_rng(digits).standard_normal((40, 40)))[0]
+    tensor = (q * np.logspace(0, -digits, 40)) @ q.T
+    tensor = (tensor + tensor.T) / 2
+    calls, residual = [], ExactProduct.residual
+    monkeypatch.setattr(ExactProduct, "residual", lambda *arguments: calls.append(1) or residual(*arguments))
+    assert ExactProduct(tensor).solve(cholesky(tensor)[0], q @ np.ones(40)) is not None
+    assert len(calls) <= {3: 12, 9: 12, 15: 24}[digits]
+
+
+def test_refinement_goes_on_where_one_coordinate_has_arrived():
+    hilbert = np.zeros((11, 11))
+    hilbert[:10, :10] = 1 / np.add.outer(np.arange(1, 11), np.arange(10))
+    hilbert[10, 10] = 1
+    with mp.workdps(60):
+        exact = np.array(mp.lu_solve(mp.matrix(hilbert.tolist()), mp.matrix([1.0] * 10 + [0])).tolist(), float)[:, 0]
+    found = ExactProduct(hilbert).solve(cholesky(hilbert)[0], np.array([1.0] * 10 + [0]))
+    assert_close(found, exact, FULL, np.abs(exact))
+
+
+def test_batches_longer_than_a_block():
+    rng = np.random.default_rng(8)
+    root, g = rng.standard_normal((1500, 12, 24)), rng.standard_normal((2, 1500, 12))
+    many = root @ root.mT
+    factor, symmetric, definite = cholesky(many)
+    assert symmetric
+    assert definite
+    assert_close(factor, np.linalg.cholesky(many), EXACT)
+    solution = np.linalg.solve(many, g[..., None])[..., 0]
+    assert_close(solve_many(factor, g, twice=True), solution, EXACT)
+    halfway = np.linalg.solve(factor, g[..., None])[..., 0]
+    assert_close(solve_many(factor, g, twice=False), halfway, EXACT)
+    # One matrix for all vectors of a row.
+    one = np.linalg.solve(many[:2, None], g[..., None])[..., 0]
+    assert_close(solve_many(factor[:2, None], g, twice=True), one, EXACT)
+    for k in 100, 1499:  # in the first block, and in the last
+        for wrong in np.copysign(1e-3, -1), 1.0:
+            spoiled = many.copy()
+            spoiled[k, 3, 2] += wrong
+            assert not cholesky(spoiled)[1]
+        spoiled = many.copy()
+        spoiled[k, 5, 5] = -1
+        with np.errstate(invalid="ignore"):
+            assert not cholesky(spoiled)[2]
+
+
+@pytest.mark.parametrize("n", [2, 30])
+@pytest.mark.parametrize("transposed", [False, True])
+def test_more_vectors_than_a_block(n, transposed):
+    rng = np.random.default_rng(n)
+    lower, v = np.tril(rng.standard_normal((n, n))), rng.standard_normal((2, 50_000, n))
+    expected = ((v @ (lower if transposed else lower.T)) ** 2).sum(axis=-1)
+    assert_close(squared_lengths(lower, v, transposed=transposed), expected, EXACT)
 
 
 @pytest.mark.parametrize("shape", [(9, 9), (60, 60), (3, 40, 40), (400, 2, 2), (5, 7, 6, 6)])
