@@ -829,3 +829,15 @@ def test_large_batches_are_cut_into_blocks():
     for i, j in ((0, 0), (1, 4095), (2, 6999)):
         assert table[i, j] == ng.Gamma().kl(theta0[i, j], theta1[i, j])
     assert (ng.Gamma().kl(theta0, theta1[0, 0]) == [ng.Gamma().kl(row, theta1[0, 0]) for row in theta0]).all()
+
+
+@pytest.mark.parametrize("size", [1.0, 1e4, 1e8, 1e12])
+@pytest.mark.parametrize(("family", "kl"), [(ng.Gamma(), kl_gamma), (ng.Beta(), kl_beta)])
+def test_kl_between_nearly_equal_means_keeps_its_digits(family, kl, size):
+    # Both parameters move by nearly the same factor.
+    rng = np.random.default_rng(0)
+    p = size * np.exp(rng.standard_normal((60, 2)))
+    q = p * np.exp(rng.uniform(-3, 3, (60, 1)) ** 3) * (1 + 0.3 * rng.uniform(-1, 1, (60, 2)) / np.sqrt(size))
+    with mp.workdps(DIGITS):
+        expected = [float(kl(list(map(mp.mpf, a)), list(map(mp.mpf, b)))) for a, b in zip(p, q, strict=True)]
+    assert_close(family.kl(p, q), expected, DIVERGENCE, expected)
