@@ -831,6 +831,16 @@ def test_large_batches_are_cut_into_blocks():
     assert (ng.Gamma().kl(theta0, theta1[0, 0]) == [ng.Gamma().kl(row, theta1[0, 0]) for row in theta0]).all()
 
 
+@pytest.mark.parametrize("dof", [0.1, 5.0, 1e6])
+@pytest.mark.parametrize("sigma", [1.5e-154, 5e153, 6.7e153])
+def test_fisher_of_students_t_at_any_legal_scale(dof, sigma):
+    with mp.workdps(DIGITS):
+        precision = 1 / (mp.mpf(sigma) ** 2 * (dof + 3))
+        expected = [[float((dof + 1) * precision), 0], [0, float(2 * dof * precision)]]
+    # Of subnormal numbers not all digits exist.
+    assert_close(ng.StudentT(dof).fisher([0, sigma]), expected, FULL, np.abs(expected) + np.finfo(float).tiny)
+
+
 @pytest.mark.parametrize("size", [1.0, 1e4, 1e8, 1e12])
 @pytest.mark.parametrize(("family", "kl"), [(ng.Gamma(), kl_gamma), (ng.Beta(), kl_beta)])
 def test_kl_between_nearly_equal_means_keeps_its_digits(family, kl, size):
