@@ -104,7 +104,7 @@ def positive_number(value, name: str) -> float:
     return float(positive(array[None], name)[0])
 
 
-def positive_definite(value, name: str, *, clean: bool = True) -> tuple[np.ndarray, np.ndarray, bool]:
+def positive_definite(value, name: str, be: str = "be", *, clean: bool = True) -> tuple[np.ndarray, np.ndarray, bool]:
     """Return a positive definite `value`, shape (..., n, n), its lower Cholesky factor, and if it equals its transpose.
 
     It has to up to rounding. For `clean`, see `_kernels.cholesky`.
@@ -123,12 +123,12 @@ def positive_definite(value, name: str, *, clean: bool = True) -> tuple[np.ndarr
     if excess[worst] > 0:
         (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
         raise ValueError(
-            f"`{name}` must be symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
+            f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
             f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
         )
     if not definite:
         smallest = np.linalg.eigvalsh(matrix).min()
-        raise ValueError(f"`{name}` must be positive definite, but its smallest eigenvalue is {smallest:.6g}.")
+        raise ValueError(f"`{name}` must {be} positive definite, but its smallest eigenvalue is {smallest:.6g}.")
     return matrix, factor, False
 
 
