@@ -58,6 +58,33 @@ def exact_sum(terms: np.ndarray) -> np.ndarray:
     return high.sum(axis=0) + (terms - high).sum(axis=0)
 
 
+def product(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a b in float64 as a sum of its rounded value and what is left of it, by Dekker's method."""
+    found, (a0, a1), (b0, b1) = a * b, _halves(a), _halves(b)
+    return found, ((a0 * b0 - found) + a0 * b1 + a1 * b0) + a1 * b1
+
+
+def _halves(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # Of half as many digits, so that their products are exact.
+    high = x * (2.0**27 + 1)
+    high = high - (high - x)
+    return high, x - high
+
+
+def turn(x0, y0, x1, y1, dx, dy) -> np.ndarray:
+    """Return x₀ y₁ − y₀ x₁ = x₀ dy − y₀ dx without cancellation, for positive x and y of one axis and their changes."""
+    # Between numbers closer than a factor of two a change is exact.
+    near = (np.abs(dx) < x0 / 2) & (np.abs(dy) < y0 / 2)
+    x, y = np.where(near, dx, x1), np.where(near, dy, y1)
+    up, down = x0 * y, y0 * x
+    found = up - down
+    # Where that loses more than four bits it is done as if in twice the precision.
+    if (i := np.flatnonzero(np.abs(found) < np.abs(up) / 16)).size:
+        (up, more), (down, less) = product(x0[i], y[i]), product(y0[i], x[i])
+        found[i] = (up - down) + (more - less)
+    return found
+
+
 def log_gamma_excess(x: np.ndarray) -> np.ndarray:
     """Return G(x) = ln Γ(x) − x ln x + x, what is left of ln Γ after its large terms."""
     from scipy.special import gammaln  # loaded when it is needed, because that takes longer than numpy itself
@@ -94,7 +121,7 @@ def log_gamma_excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) 
         near += (b + n) * u_minus_log1p(-step / (b + n), (a + n) / (b + n)) - b * u_minus_log1p(-step / b, a / b)
         far = sum(step / (a + i) + np.log1p((n - i) / (b + i)) - np.log1p((n - i) / (a + i)) for i in range(n))
         far += b * (np.log1p(n / b) - np.log1p(n / a))
-        found[small] += np.where(np.abs(step) < a, near, far)
+        found[small] += np.where(np.abs(step) < np.minimum(a, n), near, far)
     return found
 
 

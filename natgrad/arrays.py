@@ -109,7 +109,7 @@ def positive_number(value, name: str) -> float:
     return float(positive(array[None], name)[0])
 
 
-def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray, bool]:
+def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray, bool]:
     """Return a positive definite `value`, shape (..., n, n), its factor as `_kernels.cholesky` gives it, and whether it
     equals its transpose, which it has to up to rounding.
     """
@@ -127,12 +127,12 @@ def positive_definite(value, name: str) -> tuple[np.ndarray, np.ndarray, bool]:
     if excess[worst] > 0:
         (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
         raise ValueError(
-            f"`{name}` must be symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
+            f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
             f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
         )
     if not definite:
         smallest = np.linalg.eigvalsh(matrix).min()
-        raise ValueError(f"`{name}` must be positive definite, but its smallest eigenvalue is {smallest:.6g}.")
+        raise ValueError(f"`{name}` must {be} positive definite, but its smallest eigenvalue is {smallest:.6g}.")
     return matrix, factor, False
 
 

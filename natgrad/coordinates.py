@@ -8,8 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import arrays
+from ._special import product
 from .family import Family, filled
-from .taylor import numerical_gradient
+from .taylor import GRADIENT_STEP, _gradient, _steps
 
 # By how much a Jacobian may differ from differences, in units over which the densities change.
 JACOBIAN_TOLERANCE = 1e-6
@@ -50,12 +51,12 @@ class Reparametrized(Family):
     def __init__(self, family: Family, coordinates: Coordinates):
         self.family, self.coordinates, self._checked = family, coordinates, False
         self.parameters, self.event, self._block = tuple(coordinates.parameters), family.event, family._block
-        self._observation, self._plain = family._observation, family._plain
+        self._observation, self._plain, self._discrete = family._observation, family._plain, family._discrete
 
     def _map(self, phi, name):
         phi = np.moveaxis(phi, 0, -1)
         with np.errstate(all="ignore"):
-            found = [np.asarray(f(phi), phi.dtype) for f in (self.coordinates.to_theta, self.coordinates.jacobian)]
+            found = [arrays.numbers(f(phi), "coordinates").astype(phi.dtype) for f in self.coordinates[1:]]
         for value, shape in zip(found, (phi.shape, (*phi.shape, self.dim)), strict=True):
             if value.shape != shape:
                 raise ValueError(f"`coordinates` must map {phi.shape} to {shape}, but it is mapped to {value.shape}.")
@@ -80,7 +81,8 @@ class Reparametrized(Family):
             unit = 1 / np.hypot.reduce(jacobian / scale, axis=0)
         if not np.isfinite(unit).all():
             raise ValueError("`coordinates` must have an invertible Jacobian, but one of its columns is not.")
-        expected = numerical_gradient(lambda p: self._map(p, name)[0], phi, unit)
+        start, steps = _steps(phi, unit, GRADIENT_STEP, name)
+        expected = _gradient(lambda p: self._map(p, name)[0], start, steps, name)
         error = np.abs(jacobian - expected) * unit / scale
         if error.max() > JACOBIAN_TOLERANCE:
             i, j = np.unravel_index(np.argmax(error), error.shape)
@@ -148,8 +150,9 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     arrays.instance(coordinates, "coordinates", Coordinates)
     for part in coordinates[1:]:
         arrays.function(part, "coordinates")
-    if (found := len(coordinates.parameters)) != family.dim:
-        raise ValueError(f"`coordinates` must have {family.dim} parameters, as `family`, but they have {found}.")
+    names = coordinates.parameters
+    if not isinstance(names, (tuple, list)) or len(names) != family.dim:
+        raise ValueError(f"`coordinates` must have {family.dim} parameters, as `family`, but they have {names!r}.")
     return Reparametrized(family, coordinates)
 
 
@@ -179,9 +182,17 @@ gaussian_natural = _two(
     lambda a, b: (-a / (2 * b), -2 * b),
     lambda a, b: ((-1 / (2 * b), a / (2 * b**2)), (0, -2)),
 )
+
+
+def _variance(m, s):
+    # Without the rounding of m², which may be all there is of a small variance.
+    square, rest = product(np.float64(m), np.float64(m))
+    return (s - square) - rest
+
+
 #: For `Gaussian`, mean parameters (E[x], E[x²]).
 gaussian_moments = _two(
     ("mean", "mean_square"),
-    lambda m, s: (m, 1 / (s - m**2)),
-    lambda m, s: ((1, 0), (2 * m / (s - m**2) ** 2, -1 / (s - m**2) ** 2)),
+    lambda m, s: (m, 1 / _variance(m, s)),
+    lambda m, s: ((1, 0), (2 * m / _variance(m, s) ** 2, -1 / _variance(m, s) ** 2)),
 )

@@ -25,6 +25,8 @@ class Categorical(Family):
            [2., 6.]])
     """
 
+    _discrete = True
+
     def __init__(self, k: int):
         self.k = arrays.count(k, "k", 2)
         self.parameters = ("theta",) if k == 2 else tuple(f"theta_{i}" for i in range(1, k))
@@ -110,6 +112,7 @@ class Poisson(Family):
     """
 
     parameters = ("rate",)
+    _discrete = True
     _positive = {0: "rate"}
 
     def _unpack(self, theta, name):

@@ -41,7 +41,7 @@ def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     np.float64(0.020136)
     """
     p, q = _parameters(family, p, q)
-    return family._expect(p, lambda x: _minus_log_ratio(family, p, q, x), "q")
+    return family._expect(p, lambda x: _minus_log_ratio(family, p, q, x), "q", point="p")
 
 
 def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
@@ -114,13 +114,13 @@ def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     >>> kl_quadratic(fisher_metric(Gaussian(), [0, 1]), [0, 1], [0.1, 1.2]).round(12)
     np.float64(0.015)
     """
-    p, q = arrays.instance(metric, "metric", Metric)._vectors(p=p, q=q)
-    return 0.5 * metric.squared_norm(q - p)
+    arrays.instance(metric, "metric", Metric)
+    return metric._checked(lambda p, q: 0.5 * metric._squared_norm(q - p), p=p, q=q)
 
 
 def _parameters(family: Family, p: ArrayLike, q: ArrayLike) -> tuple[Sequence, Sequence]:
     arrays.instance(family, "family", Family)
-    return family._point(p, "p"), family._point(q, "q")
+    return family._point(p, "p")[1], family._point(q, "q")[1]
 
 
 def _minus_log_ratio(family: Family, p: Sequence, q: Sequence, x: np.ndarray) -> np.ndarray:
@@ -136,7 +136,7 @@ def _moments(family: Family, p: Sequence, q: Sequence, powers: np.ndarray) -> np
         with np.errstate(over="ignore"):
             return (-np.expm1(-_minus_log_ratio(family, p, q, x)))[:, None] ** powers
 
-    moments = family._expect(p, relative_difference, "q")
+    moments = family._expect(p, relative_difference, "q", point="p")
     if abs(moments[0]) > MASS_TOLERANCE:
         raise ValueError(
             f"`q` must lie where the quadrature of `p` can see it, but of its mass of 1 it sees {1 - moments[0]:.6g}."

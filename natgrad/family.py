@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # Two rules that agree are the evidence that an expectation exists and has been found.
 QUADRATURE_TOLERANCE = 1e-9
+# Nodes of at least this part of the largest weight are the bulk of a density.
+BULK = 1e-3
 # So many nodes are looked at in one go, which bounds the memory of an expectation in many dimensions.
 NODES = 4096
 
@@ -55,6 +57,8 @@ class Family(ABC):
 
     parameters: tuple[str, ...]
     event: tuple[int, ...] = ()
+    # Whether observations are whole numbers, of which many may be the same.
+    _discrete = False
     # Which coordinates have to be positive, and what they are called.
     _positive: dict[int, str] = {}
     # How many pairs of parameters `_kl` sees at a time: as many as fit into the cache.
@@ -112,7 +116,8 @@ class Family(ABC):
 
     def _unit(self, theta: Sequence) -> np.ndarray:
         """The length over which ln p_θ changes appreciably in each parameter: what numerical derivatives go by."""
-        unit = 1 / np.sqrt(np.einsum("ii...->i...", filled(self._fisher(theta))))
+        with np.errstate(all="ignore"):
+            unit = 1 / np.sqrt(np.einsum("ii...->i...", filled(self._fisher(theta))))
         for i in self._positive:
             unit[i] = np.minimum(unit[i], theta[i])
         return unit
@@ -125,8 +130,19 @@ class Family(ABC):
         theta = arrays.vector(value, name, self.dim, finite=finite)
         return np.ascontiguousarray(np.moveaxis(theta, -1, 0))
 
-    def _point(self, value, name: str = "theta") -> Sequence:
-        return self._unpack(arrays.point(value, name, self.dim), name)
+    def _point(self, value, name: str = "theta") -> tuple[np.ndarray, Sequence]:
+        """θ in float64, as it is and unpacked."""
+        theta = arrays.point(value, name, self.dim).astype(np.float64)
+        return theta, self._unpack(theta, name)
+
+    def _told_apart(self, x: np.ndarray, name: str) -> None:
+        """Raise if rounding makes the bulk of a density a single x, in the form that `_observation` returns."""
+        apart = x.max(axis=-1) > x.min(axis=-1)
+        # All coordinates of a vector have to vary; of two forms of one number, x and 1 − x, one has the digits.
+        if x.shape[-1] > 1 and not (self._discrete or (apart.all() if self.event else apart.any())):
+            raise ValueError(
+                f"`{name}` must have observations that {x.dtype} can tell apart, but all are rounded to one."
+            )
 
     def _batch(self, x: np.ndarray) -> tuple[int, ...]:
         split = x.ndim - len(self.event)
@@ -180,12 +196,12 @@ class Family(ABC):
         np.float64(1.5)
         """
         arrays.function(f, "f")
-        return self._expect(self._point(theta), lambda x: f(self._plain(x)), "f")
+        return self._expect(self._point(theta)[1], lambda x: f(self._plain(x)), "f")
 
     def estimate(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> Estimate:
         """As `expect`, with the difference of the two rules as an error estimate, however large it is."""
         arrays.function(f, "f")
-        values, *_ = self._integrate(self._point(theta), lambda x: f(self._plain(x)), "f")
+        values, *_ = self._integrate(self._point(theta)[1], lambda x: f(self._plain(x)), "f")
         return Estimate(values[-1][()], np.abs(values[-1] - values[0])[()])
 
     def fisher(self, theta: ArrayLike) -> np.ndarray:
@@ -214,9 +230,9 @@ class Family(ABC):
                 found[index] = part.reshape(found[index].shape)
         return found[()]
 
-    def _expect(self, theta: Sequence, f: Callable, name: str, scale: np.ndarray | float = 0.0) -> np.ndarray:
+    def _expect(self, theta: Sequence, f: Callable, name: str, scale=0.0, point: str = "theta") -> np.ndarray:
         # The scale is what f would be without the rounding errors that may be all there is of it.
-        values, size, weights = self._integrate(theta, f, name)
+        values, size, weights = self._integrate(theta, f, name, point)
         excess = np.abs(values[-1] - values[0]) - QUADRATURE_TOLERANCE * np.maximum(size, scale)
         if (excess > 0).any():
             worst, counts = np.argmax(excess), np.count_nonzero(weights, axis=1)
@@ -226,13 +242,16 @@ class Family(ABC):
             )
         return values[-1][()]
 
-    def _integrate(self, theta: Sequence, f: Callable, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _integrate(self, theta: Sequence, f: Callable, name: str, point: str = "theta") -> tuple[np.ndarray, ...]:
         """E_θ[f] by each rule, E_θ|f| by the last, and the weights; f takes what `_observation` returns."""
         with np.errstate(all="ignore"):
             nodes, weights = self._rules(theta)
         for mass in weights.sum(axis=1):
             if not abs(mass - 1) <= QUADRATURE_TOLERANCE:
-                raise ValueError(f"`theta` must have its mass of 1 in reach of quadrature, but that finds {mass:g}.")
+                raise ValueError(
+                    f"`{point}` must have its mass of 1 in reach of quadrature, but that finds {mass:.12g}."
+                )
+        self._told_apart(nodes[..., weights[-1] > BULK * weights[-1].max()], point)
         found = size = 0.0
         for start in range(0, weights.shape[1], NODES):
             part = slice(start, start + NODES)

@@ -10,7 +10,7 @@ import numpy as np
 from . import arrays
 from .family import Estimate, Family, filled
 from .metric import Dense, Metric
-from .taylor import numerical_hessian
+from .taylor import HESSIAN_STEP, _hessian, _steps
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -35,14 +35,16 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    theta = arrays.instance(family, "family", Family)._point(theta)
+    _, unpacked = arrays.instance(family, "family", Family)._point(theta)
+    # Of two, so that the scores in these units are of order one, and exact.
+    powers = np.frexp(family._unit(unpacked))[1]
 
     def outer(x):
         with np.errstate(all="ignore"):
-            scores = filled(family._score(theta, x)).T
-        return scores[:, :, None] * scores[:, None]
+            scores = np.ldexp(filled(family._score(unpacked, x)).T, powers)
+            return scores[:, :, None] * scores[:, None]
 
-    return family._expect(theta, outer, "theta")
+    return _per_unit(family._expect(unpacked, outer, "theta"), powers)
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -62,11 +64,18 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    theta, unpacked = _parameters(family, theta)
+    theta, unpacked = arrays.instance(family, "family", Family)._point(theta)
     unit = family._unit(unpacked)
-    log_prob = lambda t, x: family._log_prob(family._unpack(t, "theta"), x)
-    hessian = lambda x: numerical_hessian(lambda t: log_prob(t, x), theta, unit)
-    return -family._expect(unpacked, hessian, "theta", 1 / np.outer(unit, unit))
+    part, powers = np.frexp(unit)
+    # In units of these powers of two, in which derivatives of ln p are of order one.
+    theta, steps = (np.ldexp(v, -powers) for v in _steps(theta, unit, HESSIAN_STEP, "theta"))
+
+    def second(x):
+        log_prob = lambda t: family._log_prob(family._unpack(np.ldexp(t, powers), "theta"), x)
+        with np.errstate(all="ignore"):
+            return _hessian(log_prob, theta, steps, "theta")
+
+    return _per_unit(-family._expect(unpacked, second, "theta", 1 / np.outer(part, part)), powers)
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
@@ -87,21 +96,29 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     >>> bool(abs(value - Bernoulli().fisher([0.6])) < 4 * error)
     True
     """
-    (_, unpacked), size = _parameters(family, theta), arrays.count(size, "size", 2)
+    _, unpacked = arrays.instance(family, "family", Family)._point(theta)
+    size = arrays.count(size, "size", 2)
     arrays.instance(rng, "rng", np.random.Generator)
-    done, mean, spread = 0, 0.0, 0.0
+    done, mean, spread, powers = 0, 0.0, 0.0, None
     # In blocks that are merged by their means and their squared deviations, so that memory is bounded.
     step = max(1, BLOCK // family.dim**2)
     for part in (min(step, size - start) for start in range(0, size, step)):
-        x = family._observation(family._sample(unpacked, (part,), rng))
-        scores = filled(family._score(unpacked, x))
-        products = scores[:, None] * scores
-        change = products.mean(axis=-1) - mean
-        spread = spread + ((products - (mean + change)[..., None]) ** 2).sum(axis=-1)
-        spread += change**2 * (done * (part / (done + part)))
-        done += part
-        mean = mean + change * (part / done)
-    return Estimate(mean, np.sqrt(spread / (size - 1) / size))
+        with np.errstate(all="ignore"):
+            x = family._observation(family._sample(unpacked, (part,), rng))
+            scores = filled(family._score(unpacked, x))
+            if powers is None:
+                family._told_apart(x, "theta")
+                # So that the largest score is about one, and neither its fourth power nor its error is out of range.
+                powers = -np.frexp(np.abs(scores).max(axis=-1))[1]
+            # Ten times quicker than ldexp.
+            scores = scores * np.ldexp(1.0, powers)[:, None]
+            products = scores[:, None] * scores
+            change = products.mean(axis=-1) - mean
+            spread = spread + ((products - (mean + change)[..., None]) ** 2).sum(axis=-1)
+            spread += change**2 * (done * (part / (done + part)))
+            done += part
+            mean = mean + change * (part / done)
+    return Estimate(_per_unit(mean, powers), _per_unit(np.sqrt(spread / (size - 1) / size), powers))
 
 
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
@@ -203,7 +220,7 @@ class EmpiricalFisher:
         """Add the scores of a family at θ, shape (dim,), for observations x, shape (..., *event)."""
         if arrays.instance(family, "family", Family).dim != self.dim:
             raise ValueError(f"`family` must have {self.dim} parameters, but it has {family.dim}.")
-        (theta, unpacked), x = _parameters(family, theta), arrays.numbers(x, "x")
+        (theta, unpacked), x = family._point(theta), arrays.numbers(x, "x")
         family._batch(x)
         rows = x.reshape(-1, *family.event)
         # The scores of a part, coordinates first, and what it takes to compute them, stay in the cache.
@@ -248,15 +265,14 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     >>> fisher_metric(Gaussian(), [0, 1]).solve([1, 1])
     array([1., 2.])
     """
-    return Dense(arrays.instance(family, "family", Family).fisher(theta))
+    fisher = arrays.instance(family, "family", Family).fisher(theta)
+    return Dense._from_factor(*arrays.positive_definite(fisher, "theta", "have a Fisher matrix that is", clean=False))
 
 
-def _parameters(family: Family, theta: ArrayLike) -> tuple[np.ndarray, Sequence]:
-    """θ in float64, as it is and unpacked."""
-    theta = arrays.point(theta, "theta", arrays.instance(family, "family", Family).dim)
-    family._unpack(theta, "theta")
-    theta = theta.astype(np.float64)
-    return theta, family._unpack(theta, "theta")
+def _per_unit(matrix: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """For θ itself, a matrix that was found for θ in units of these powers of two."""
+    with np.errstate(all="ignore"):
+        return arrays.in_range(np.ldexp(matrix, -powers[:, None] - powers), "theta")
 
 
 def _gram(blocks: Callable[[], Iterable[Sequence[np.ndarray]]], count: int, **sources: np.ndarray) -> np.ndarray:

@@ -129,8 +129,9 @@ class StudentT(Family):
         return mu + sigma * z, weights
 
     def _fisher(self, theta):
-        precision = 1 / ((self.dof + 3) * theta[1] ** 2)
-        return [[(self.dof + 1) * precision, 0], [0, 2 * self.dof * precision]]
+        # The inverse is squared, because at the largest scales that fits where the square of the scale doesn't.
+        precision, whole = (1 / theta[1]) ** 2, self.dof + 3
+        return [[(self.dof + 1) / whole * precision, 0], [0, 2 * self.dof / whole * precision]]
 
     def _kl(self, theta0, theta1, step):
         # No closed form is known for general ν. The integral of p h(q/p − 1), which is nowhere negative, is taken in
@@ -295,7 +296,7 @@ class MultivariateGaussian(Family):
 
     def _chi2_is_finite(self, p, q):
         with np.errstate(all="ignore"):
-            return bool(np.isfinite(cholesky_last(2 * q[1] - p[1])).all())
+            return bool((np.diagonal(cholesky_last(2 * q[1] - p[1])) > 0).all())
 
 
 def _mirrored(triangle: np.ndarray) -> np.ndarray:

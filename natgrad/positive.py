@@ -16,6 +16,7 @@ from ._special import (
     polygamma_differences,
     stirling_divergence,
     trigamma,
+    turn,
     u_minus_log1p,
 )
 from .family import Family, inside
@@ -103,7 +104,7 @@ class Gamma(Family):
     def _kl(self, theta0, theta1, step):
         # In shape and mean, which are orthogonal: no term is negative.
         (k0, r0), (k1, r1) = theta0, theta1
-        w = (k0 * step[1] - step[0] * r0) / (k1 * r0)
+        w = turn(k0, r0, k1, r1, *step) / (k1 * r0)
         return log_gamma_excess_divergence(k1, k0, step[0]) + k1 * u_minus_log1p(w, (k0 / k1) * (r1 / r0))
 
 
@@ -173,9 +174,9 @@ class Beta(Family):
 
         found = log_gamma_excess_divergence(a1, a0, da) + small * sum(pair(i) for i in range(STIRLING_FROM))
         b0, b1 = b0 + STIRLING_FROM * small, b1 + STIRLING_FROM * small
-        s0, s1, turn = a0 + b0, a1 + b1, (a0 * db - b0 * da) / (a0 + b0)
-        found += a1 * u_minus_log1p(turn / a1, (a0 / s0) / (a1 / s1))
-        found += b1 * u_minus_log1p(-turn / b1, (b0 / s0) / (b1 / s1))
+        s0, s1, moved = a0 + b0, a1 + b1, turn(a0, b0, a1, b1, da, db) / (a0 + b0)
+        found += a1 * u_minus_log1p(moved / a1, (a0 / s0) / (a1 / s1))
+        found += b1 * u_minus_log1p(-moved / b1, (b0 / s0) / (b1 / s1))
         return found + 0.5 * pair(0) + stirling_divergence(b1, b0, db) - stirling_divergence(s1, s0, da + db)
 
 

@@ -17,8 +17,8 @@ OFFSETS = np.array([-2, -1, 1, 2])
 COEFFICIENTS = np.array([1, -8, 8, -1]) / 12
 GRADIENT_STEP = np.finfo(float).eps ** (1 / 5)
 HESSIAN_STEP = np.finfo(float).eps ** (1 / 6)
-# The part of a step that may be lost when it is added to x.
-STEP_ROUNDING = 1e-4
+# The part of a step that may be the last place of what it is added to. It is rounded to that, so that no more is lost.
+STEP_ROUNDING = 1e-2
 
 
 def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
@@ -39,8 +39,7 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
     >>> numerical_gradient(lambda x: 3 * x[1], [1, 2]).round(9) + 0
     array([0., 3.])
     """
-    f, x, steps = _arguments(f, x, unit, GRADIENT_STEP)
-    return np.stack([_difference(f, x, [i], steps) for i in range(x.size)], axis=-1)
+    return _gradient(arrays.function(f, "f"), *_arguments(x, unit, GRADIENT_STEP), "f")
 
 
 def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
@@ -61,9 +60,7 @@ def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit:
     array([[4., 2.],
            [2., 0.]])
     """
-    f, x, steps = _arguments(f, x, unit, HESSIAN_STEP)
-    rows = [[_difference(f, x, [max(i, j), min(i, j)], steps) for j in range(x.size)] for i in range(x.size)]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    return _hessian(arrays.function(f, "f"), *_arguments(x, unit, HESSIAN_STEP), "f")
 
 
 def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
@@ -96,31 +93,51 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
     return np.diff(np.log(errors)) / widths
 
 
-def _arguments(f, x, unit, step: float) -> tuple[Callable, np.ndarray, np.ndarray]:
-    x = arrays.point(x, "x").astype(np.float64)
-    unit = arrays.real(unit, "unit")
+def _gradient(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
+    """As `numerical_gradient`, with steps from `_steps`, and the name of what is to blame for values of f."""
+    return np.stack([_difference(f, x, [i], steps, name) for i in range(x.size)], axis=-1)
+
+
+def _hessian(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
+    """As `numerical_hessian`, likewise."""
+    rows = [[_difference(f, x, [max(i, j), min(i, j)], steps, name) for j in range(x.size)] for i in range(x.size)]
+    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+
+
+def _steps(x: np.ndarray, unit: np.ndarray, part: float, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """x, and steps of about this part of each unit; both are rounded so that x + k step is exact for small k."""
+    steps = part * unit
+    with np.errstate(all="ignore"):
+        place = np.spacing(np.abs(x) + 4 * steps)
+    lost = ~(place <= STEP_ROUNDING * steps)
+    if lost.any():
+        size, length = x[lost][0], unit[lost][0]
+        raise ValueError(
+            f"`unit` must not be negligible beside `x`, but it is {length:.6g} where `x` is {size:.6g}."
+            if name == "x"
+            else f"`{name}` must not dwarf the length over which ln p changes, but it is {size:.6g} "
+            f"where that is {length:.6g}."
+        )
+    return np.rint(x / place) * place, np.rint(steps / place) * place
+
+
+def _arguments(x, unit, part: float) -> tuple[np.ndarray, np.ndarray]:
+    x, unit = arrays.point(x, "x").astype(np.float64), arrays.real(unit, "unit")
     if unit.ndim and unit.shape != x.shape:
         raise ValueError(f"`unit` must be a number or one for each coordinate, but its shape is {unit.shape}.")
     arrays.positive(np.atleast_1d(unit), "unit")
-    steps = np.broadcast_to(step * unit, x.shape)
-    # x + step is rounded to a neighbour of x; beside a large x nothing would be left of the step.
-    lost = np.finfo(float).eps * np.abs(x) > STEP_ROUNDING * steps
-    if lost.any():
-        raise ValueError(
-            f"`unit` must not be negligible beside `x`, but it is {np.broadcast_to(unit, x.shape)[lost][0]:.6g} "
-            f"where `x` is {x[lost][0]:.6g}."
-        )
-    return arrays.function(f, "f"), x, steps
+    return _steps(x, np.broadcast_to(unit, x.shape), part, "x")
 
 
-def _difference(f: Callable, x: np.ndarray, axes: list[int], steps: np.ndarray) -> np.ndarray:
+def _difference(f: Callable, x: np.ndarray, axes: list[int], steps: np.ndarray, name: str) -> np.ndarray:
     # The first derivative along the first axis, of the derivatives along the others.
     if not axes:
-        return arrays.real(f(x), "f")
+        return arrays.real(f(x), name)
     axis, *rest = axes
     offset = steps[axis] * np.eye(x.size)[axis]
-    values = [_difference(f, x + k * offset, rest, steps) for k in OFFSETS]
+    values = [_difference(f, x + k * offset, rest, steps, name) for k in OFFSETS]
     shapes = {value.shape for value in values}
     if len(shapes) > 1:
-        raise ValueError(f"`f` must return one shape everywhere, but it returns {' and '.join(map(str, shapes))}.")
-    return np.tensordot(COEFFICIENTS, values, axes=1) / steps[axis]
+        raise ValueError(f"`{name}` must return one shape everywhere, but it returns {' and '.join(map(str, shapes))}.")
+    with np.errstate(all="ignore"):
+        return arrays.in_range(np.tensordot(COEFFICIENTS, values, axes=1) / steps[axis], name)

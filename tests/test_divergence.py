@@ -206,7 +206,9 @@ def test_chi2_of_exponential_families_in_closed_form(family, p, q, expected):
         (ng.Exponential(), [2.0], [1.0], [0.3]),
         (ng.Gamma(), [2.0, 3.0], [1.0, 3.0], [2.0, 1.4]),
         (ng.Beta(), [2.0, 3.0], [1.0, 3.0], [2.0, 1.2]),
+        (ng.MultivariateGaussian(1), [0, 1], [0, 0.5], [1, 0.2]),
         (ng.MultivariateGaussian(2), [0, 0, 1, 0, 1], [0, 0, 0.5, 0, 1], [1, 0, 0.75, 0.4, 0.6]),
+        (ng.MultivariateGaussian(2), [0, 0, 1, 0, 1], [0, 0, 1, 0, 0.5], [1, 0, 1, 0, 0.4]),
         (ng.reparametrize(BELL, ng.gaussian_mean_variance), [0.0, 0.25], [0.0, 0.5], [3.0, 0.8]),
     ],
 )
@@ -222,3 +224,8 @@ def test_chi2_of_heavy_tails_is_finite():
     pieces = [(-np.inf, -5), (-5, 0), (0, 5), (5, np.inf)]
     expected = sum(integrate.quad(lambda x: q.pdf(x) ** 2 / p.pdf(x), a, b, epsabs=1e-13)[0] for a, b in pieces) - 1
     assert_close(ng.chi2_divergence(ng.StudentT(3), [0, 1], [0.5, 2]), expected, QUADRATURE)
+
+
+def test_a_step_that_overflows_is_said_of_both_points():
+    with pytest.raises(ValueError, match="^`p` and `q` must have a result within the range of float64"):
+        ng.kl_quadratic(ng.Diagonal([1.0]), [-1e308], [1.5e308])

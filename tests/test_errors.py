@@ -267,6 +267,7 @@ DEGREES = {
 }
 COORDINATES = OTHERS | {
     "too few": lambda good: good._replace(parameters=("mu",)),
+    "no parameters": lambda good: good._replace(parameters=None),
     "no map": lambda good: good._replace(to_theta=None),
     "no Jacobian": lambda good: good._replace(jacobian=np.eye(2)),
 }
@@ -634,6 +635,11 @@ WRONG_COORDINATES = {
     "a wrong Jacobian": MAP._replace(jacobian=lambda phi: 1.01 * MAP.jacobian(phi)),
     "a transposed Jacobian": ng.gaussian_natural._replace(jacobian=lambda phi: ng.gaussian_natural.jacobian(phi).mT),
     "a Jacobian of another shape": MAP._replace(jacobian=lambda phi: MAP.jacobian(phi)[..., 0]),
+    "a complex map": MAP._replace(to_theta=lambda phi: MAP.to_theta(phi) + 0j),
+    "a complex Jacobian": MAP._replace(jacobian=lambda phi: MAP.jacobian(phi) + 0j),
+    "a map to text": MAP._replace(to_theta=lambda phi: "theta"),
+    "a ragged Jacobian": MAP._replace(jacobian=lambda phi: [[1.0, 0.0], [0.0]]),
+    "a masked map": MAP._replace(to_theta=lambda phi: np.ma.array(MAP.to_theta(phi), mask=True)),
     "a map to another shape": MAP._replace(to_theta=lambda phi: MAP.to_theta(phi)[..., 0]),
     "a map that forgets": MAP._replace(
         to_theta=lambda phi: MAP.to_theta(phi * [1, 0] + [0, 1]), jacobian=lambda phi: MAP.jacobian(phi) * [1, 0]

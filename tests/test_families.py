@@ -829,3 +829,80 @@ def test_large_batches_are_cut_into_blocks():
     for i, j in ((0, 0), (1, 4095), (2, 6999)):
         assert table[i, j] == ng.Gamma().kl(theta0[i, j], theta1[i, j])
     assert (ng.Gamma().kl(theta0, theta1[0, 0]) == [ng.Gamma().kl(row, theta1[0, 0]) for row in theta0]).all()
+
+
+TOO_NARROW = [
+    (ng.Gaussian(), [1, 1e40]),
+    (ng.StudentT(5), [1, 1e-20]),
+    (ng.Gamma(), [1e50, 1e50]),
+    # Only one of its coordinates is, the other isn't.
+    (ng.MultivariateGaussian(2), [0, 1, 1, 0, 1e40]),
+]
+
+
+@pytest.mark.parametrize(("family", "theta"), TOO_NARROW)
+def test_densities_too_narrow_to_tell_observations_apart_are_refused(family, theta):
+    reason = "must have observations that float64 can tell apart, but all are rounded to one"
+    for call in (
+        lambda: family.expect(theta, lambda x: x.reshape(len(x), -1)[:, 0]),
+        lambda: family.estimate(theta, lambda x: x.reshape(len(x), -1)[:, 0]),
+        lambda: ng.fisher_information(family, theta),
+        lambda: ng.fisher_monte_carlo(family, theta, 100, np.random.default_rng(0)),
+    ):
+        with pytest.raises(ValueError, match=f"^`theta` {reason}"):
+            call()
+    for call in ng.kl_divergence, ng.chi2_divergence:
+        with pytest.raises(ValueError, match=f"^`p` {reason}"):
+            call(family, theta, theta)
+
+
+@pytest.mark.parametrize("family", [ng.Bernoulli(), ng.Poisson()])
+def test_an_outcome_that_is_nearly_certain_is_not_refused(family):
+    assert_close(family.expect([1e-20], lambda x: x), 1e-20, EXACT)
+    assert_close(ng.fisher_information(family, [1e-20]), [[1e20]], EXACT)
+    value, error = ng.fisher_monte_carlo(family, [1e-20], 100, np.random.default_rng(0))
+    assert (value, error) == (1, 0)
+    assert_close(ng.Gaussian().expect([0, 1e40], lambda x: x**2), 1e-40, EXACT)
+
+
+def test_quadrature_in_single_precision_is_that_of_the_same_number(case):
+    theta = np.array(case.thetas[0], np.float32)
+    expected = ng.fisher_information(case.family, theta.astype(float))
+    found = ng.fisher_information(case.family, theta)
+    assert found.dtype == np.float64
+    assert (found == expected).all()
+    assert case.family.expect(theta, lambda x: x) == case.family.expect(theta.astype(float), lambda x: x)
+    assert ng.kl_divergence(case.family, theta, theta) == 0
+
+
+@pytest.mark.parametrize("dof", [0.1, 5.0, 1e6])
+@pytest.mark.parametrize("sigma", [1.5e-154, 5e153, 6.7e153])
+def test_fisher_of_students_t_at_any_legal_scale(dof, sigma):
+    with mp.workdps(DIGITS):
+        precision = 1 / (mp.mpf(sigma) ** 2 * (dof + 3))
+        expected = [[float((dof + 1) * precision), 0], [0, float(2 * dof * precision)]]
+    # Of subnormal numbers not all digits exist.
+    assert_close(ng.StudentT(dof).fisher([0, sigma]), expected, FULL, np.abs(expected) + np.finfo(float).tiny)
+
+
+@pytest.mark.parametrize("size", [1.0, 1e4, 1e8, 1e12])
+@pytest.mark.parametrize(("family", "kl"), [(ng.Gamma(), kl_gamma), (ng.Beta(), kl_beta)])
+def test_kl_between_nearly_equal_means_keeps_its_digits(family, kl, size):
+    # Both parameters move by nearly the same factor.
+    rng = np.random.default_rng(0)
+    p = size * np.exp(rng.standard_normal((60, 2)))
+    q = p * np.exp(rng.uniform(-3, 3, (60, 1)) ** 3) * (1 + 0.3 * rng.uniform(-1, 1, (60, 2)) / np.sqrt(size))
+    with mp.workdps(DIGITS):
+        expected = [float(kl(list(map(mp.mpf, a)), list(map(mp.mpf, b)))) for a, b in zip(p, q, strict=True)]
+    assert_close(family.kl(p, q), expected, DIVERGENCE, expected)
+
+
+def test_moments_close_to_a_variance_of_zero():
+    # The variance is 3e-6, of which the square of the mean, rounded, would leave eight digits.
+    phi = [14.085852440619108, 198.41124168193446]
+    with mp.workdps(DIGITS):
+        m, s = map(mp.mpf, phi)
+        v = s - m * m
+        expected = [[1 / v + 2 * m**2 / v**2, -m / v**2], [-m / v**2, 1 / (2 * v**2)]]
+    found = ng.reparametrize(ng.Gaussian(), ng.gaussian_moments).fisher(phi)
+    assert_close(found, np.array(expected, float), FULL)

@@ -272,3 +272,52 @@ def test_draws_do_not_depend_on_the_blocks():
     products = scores[:, :, None] * scores[:, None, :]
     assert_close(value, products.mean(axis=0), EXACT)
     assert_close(error, products.std(axis=0, ddof=1) / np.sqrt(n), EXACT)
+
+
+@pytest.mark.parametrize(
+    ("family", "theta"),
+    [
+        (ng.Gaussian(), [0, 1e100]),
+        (ng.Gaussian(), [0, 1.6e-154]),
+        (ng.Exponential(), [1e85]),
+        (ng.Exponential(), [1e-80]),
+        (ng.Gamma(), [2.0, 1e-100]),
+        (ng.Beta(), [1e20, 1e20]),
+    ],
+)
+def test_by_sampling_in_any_unit(family, theta):
+    fisher = family.fisher(theta)
+    value, error = ng.fisher_monte_carlo(family, theta, 50_000, np.random.default_rng(1))
+    assert (np.abs(value - fisher) <= MONTE_CARLO * error).all()
+    # A product of two scores has a spread of order one in their units.
+    assert (error > 0.001 * scale(fisher)).all()
+    assert (error < 0.1 * scale(fisher)).all()
+
+
+def test_by_expectation_in_any_unit():
+    for family, theta in (ng.Bernoulli(), [1e-300]), (ng.Gaussian(), [0, 1.6e-154]), (ng.Gaussian(), [0, 6e153]):
+        fisher = family.fisher(theta)
+        assert_close(ng.fisher_information(family, theta), fisher, QUADRATURE, scale(fisher))
+
+
+@pytest.mark.parametrize(
+    ("family", "theta"),
+    [(ng.StudentT(3), [1e3, 1e-5]), (ng.Bernoulli(), [1 - 1e-10]), (ng.Bernoulli(), [1e-300])],
+)
+def test_the_mean_hessian_with_parameters_far_from_one(family, theta):
+    fisher = family.fisher(theta)
+    assert_close(ng.fisher_from_hessian(family, theta), fisher, DIFFERENCES, scale(fisher))
+
+
+def test_what_differences_cannot_reach_is_said_of_theta():
+    with pytest.raises(ValueError, match="^`theta` must not dwarf the length over which ln p changes, but it is 1 wh"):
+        ng.fisher_from_hessian(ng.Bernoulli(), [1 - 1e-15])
+    for family, theta in (ng.Beta(), [1e20, 1e3]), (ng.Gaussian(), [1, 1e40]):
+        with pytest.raises(ValueError, match="^`theta` must "):
+            ng.fisher_from_hessian(family, theta)
+
+
+def test_a_metric_that_is_singular_is_said_of_theta():
+    message = "^`theta` must have a Fisher matrix that is positive definite, but its smallest eigenvalue is"
+    with pytest.raises(ValueError, match=message):
+        ng.fisher_metric(ng.Gamma(), [1e17, 1])

@@ -30,7 +30,7 @@ LAYERS = {
     "discrete": {"arrays", "_quadrature", "_special", "family"},
     "positive": {"_quadrature", "_special", "family"},
     "gaussian": {"arrays", "_kernels", "_quadrature", "_special", "family"},
-    "coordinates": {"arrays", "family", "taylor"},
+    "coordinates": {"arrays", "_special", "family", "taylor"},
     "divergence": {"arrays", "family", "metric"},
     "taylor": {"arrays"},
     "fisher": {"arrays", "family", "metric", "taylor"},

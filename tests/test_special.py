@@ -13,6 +13,8 @@ from natgrad._special import (
     log_gamma_excess,
     log_gamma_excess_divergence,
     polygamma_differences,
+    product,
+    turn,
     u_minus_log1p,
 )
 
@@ -87,3 +89,26 @@ def test_exact_sum():
     terms[-1] = -(terms[:-1].sum(axis=0))
     expected = [math.fsum(column) for column in terms.T]
     assert_close(exact_sum(terms), expected, FULL, np.abs(expected))
+
+
+def test_products_leave_nothing_behind():
+    a, b = np.random.default_rng(0).standard_normal((2, 1000)) * 10.0 ** np.arange(-50, 50).repeat(10)
+    high, low = product(a, b)
+    with mp.workdps(60):
+        assert all(mp.mpf(h) + mp.mpf(r) == mp.mpf(x) * mp.mpf(y) for x, y, h, r in zip(a, b, high, low, strict=True))
+
+
+@pytest.mark.parametrize("distance", [1e-15, 1e-9, 1e-3, 0.4, 1.0, 30.0])
+def test_turns_keep_their_digits(distance):
+    # By the same factor but for a little, up and down.
+    rng = np.random.default_rng(0)
+    x0, y0 = np.exp(5 * rng.standard_normal((2, 300)))
+    for sign in -1, 1:
+        factor = np.exp(sign * distance)
+        x1, y1 = x0 * factor, y0 * factor * (1 + 1e-10 * distance * rng.standard_normal(300))
+        with mp.workdps(60):
+            exact = [mp.mpf(a) * mp.mpf(d) - mp.mpf(b) * mp.mpf(c) for a, b, c, d in zip(x0, y0, x1, y1, strict=True)]
+            expected = np.array([float(v) for v in exact])
+        # In twice the precision: sixteen more digits than the products have.
+        rounding = np.finfo(float).eps ** 2 * x0 * np.maximum(y1, np.abs(y1 - y0))
+        assert_close(turn(x0, y0, x1, y1, x1 - x0, y1 - y0), expected, FULL, np.abs(expected) + 100 * rounding)

@@ -156,3 +156,34 @@ def test_taylor_polynomials_have_the_order_of_what_they_leave_out(terms, order):
 def test_a_function_keeps_its_shape():
     with pytest.raises(ValueError, match=r"^`f` must return one shape everywhere, but it returns \("):
         ng.numerical_gradient(lambda x: np.ones(1 + (x[0] > 0)), [0.0])
+
+
+@pytest.mark.parametrize("x", [1e3, 1023.9999999999999, -(2.0**30) * (1 - 2.0**-53)])
+@pytest.mark.parametrize(
+    ("derivative", "step", "order", "exact"),
+    [
+        (ng.numerical_gradient, taylor.GRADIENT_STEP, 1, np.cos(1)),
+        (ng.numerical_hessian, taylor.HESSIAN_STEP, 2, -np.sin(1)),
+    ],
+)
+def test_steps_lose_nothing_beside_a_large_point(x, derivative, step, order, exact):
+    # Also where the next power of two is closer than the step.
+    place = np.spacing(2 * abs(x))
+    for unit in np.array([1.01, 8, 1000]) * place / taylor.STEP_ROUNDING / step:
+        found = derivative(lambda p, unit=unit: np.sin((p[0] - x) / unit + 1), [x], unit).ravel() * unit**order
+        # At most it is the derivative at a neighbour of x.
+        assert_close(found, [exact], max(DIFFERENCES, place / unit))
+
+
+def test_steps_too_small_to_be_numbers_are_refused():
+    for unit in 5e-324, 1e-320:
+        with pytest.raises(ValueError, match="^`unit` must not be negligible beside `x`"):
+            ng.numerical_gradient(lambda x: x[0], [0.0], unit)
+    assert_close(ng.numerical_gradient(lambda x: x[0] / 1e-300, [0.0], 1e-300), [1e300], DIFFERENCES)
+
+
+def test_derivatives_that_overflow_are_refused():
+    f = lambda x: 1e300 * np.sin(1e10 * x[0])
+    for derivative in ng.numerical_gradient, ng.numerical_hessian:
+        with pytest.raises(ValueError, match="^`f` must have a result within the range of float64, but it overflows"):
+            derivative(f, [0.1e-10], 1e-10)
