@@ -266,7 +266,7 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     array([1., 2.])
     """
     fisher = arrays.instance(family, "family", Family).fisher(theta)
-    return Dense._from_factor(*arrays.positive_definite(fisher, "theta", "have a Fisher matrix that is", clean=False))
+    return Dense._from_factor(*arrays.positive_definite(fisher, "theta", "have a Fisher matrix that is"))
 
 
 def _per_unit(matrix: np.ndarray, powers: np.ndarray) -> np.ndarray:
