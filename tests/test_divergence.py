@@ -208,6 +208,7 @@ def test_chi2_of_exponential_families_in_closed_form(family, p, q, expected):
         (ng.Beta(), [2.0, 3.0], [1.0, 3.0], [2.0, 1.2]),
         (ng.MultivariateGaussian(1), [0, 1], [0, 0.5], [1, 0.2]),
         (ng.MultivariateGaussian(2), [0, 0, 1, 0, 1], [0, 0, 0.5, 0, 1], [1, 0, 0.75, 0.4, 0.6]),
+        (ng.MultivariateGaussian(2), [0, 0, 16, 0, 16], [0, 0, 8, 0, 16], [1, 0, 9, 3, 6]),
         (ng.MultivariateGaussian(2), [0, 0, 1, 0, 1], [0, 0, 1, 0, 0.5], [1, 0, 1, 0, 0.4]),
         (ng.reparametrize(BELL, ng.gaussian_mean_variance), [0.0, 0.25], [0.0, 0.5], [3.0, 0.8]),
     ],

@@ -553,6 +553,51 @@ MESSAGES = [
         lambda: ng.empirical_fisher([1, 2]),
         "`scores` must have one row for each observation, but its shape is (2,).",
     ),
+    (lambda: COIN.log_prob([0.5], -1), "`x` must be 0 or 1, but it contains -1."),
+    (lambda: ng.Categorical(3).log_prob([0.5, 0.2], [0, 3]), "`x` must be one of 0, …, 2, but it contains 3."),
+    (lambda: ng.Poisson().log_prob([1], -1), "`x` must be a count, but it contains -1."),
+    (lambda: ng.Exponential().log_prob([1], -0.5), "`x` must not be negative, but it contains -0.5."),
+    (lambda: ng.Gamma().log_prob([1, 1], 0), "`x` must be positive, but it contains 0."),
+    (lambda: ng.Gamma().log_prob([1, 1], -0.5), "`x` must be positive, but it contains -0.5."),
+    *(
+        (
+            lambda x=x: ng.Beta().log_prob([1, 1], x),
+            f"`x` must lie strictly between 0 and 1, but it contains {x}.",
+        )
+        for x in (0, 1, -0.5, 1.5)
+    ),
+    (lambda: BELL.fisher([0, 0]), "`theta` must have a positive precision tau, but its smallest is 0."),
+    (lambda: BELL.fisher([0, -0.5]), "`theta` must have a positive precision tau, but its smallest is -0.5."),
+    (lambda: BELL.fisher([[0, 1], [0, -1]]), "`theta` must have a positive precision tau, but its smallest is -1."),
+    (
+        lambda: BELL.fisher([[0, 1], [0, 1e200]]),
+        "`theta` must have a precision tau between 1e-154 and 7e+153, but it contains 1e+200.",
+    ),
+    (
+        lambda: BELL.fisher([[0, 1], [0, 1e-200]]),
+        "`theta` must have a precision tau between 1e-154 and 7e+153, but it contains 1e-200.",
+    ),
+    (
+        lambda: ng.Categorical(3).fisher([[0.5, 0.4], [0.9, 0.9]]),
+        "`theta` must sum to less than 1, but its largest sum is 1.8.",
+    ),
+    (
+        lambda: ng.Poisson().fisher([[1], [1e17]]),
+        "`theta` must have a rate of at most 9.0072e+15, where whole numbers end to be exact, but it contains 1e+17.",
+    ),
+    (
+        lambda: ng.MultivariateGaussian(1).fisher([0, 1e-160]),
+        "`theta` must have a Fisher matrix that float64 can hold, but one of its entries is inf.",
+    ),
+    (
+        lambda: BELL.log_prob([0, 1], [0.0, 1e200]),
+        "`theta` and `x` must have a log density that float64 can hold, but one of its entries is -inf.",
+    ),
+    (
+        lambda: BELL.expect([0, 1], np.abs),
+        "`f` must have an expectation that quadrature can find, but rules of 64 and 100 nodes give 0.803041 and "
+        "0.801178.",
+    ),
     (
         lambda: ng.from_scores(np.ones((4, 2, 3))),
         "`scores` must have at least as many rows as columns, but its shape is (4, 2, 3).",

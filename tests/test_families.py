@@ -6,7 +6,7 @@ from typing import NamedTuple
 import mpmath as mp
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import special, stats
 from tolerances import (
     DIFFERENCES,
     DIVERGENCE,
@@ -455,6 +455,67 @@ def test_textbook_divergences_are_their_definition(at, distance):
         assert_close(case.mean(theta, log_ratio), float(case.kl(p, q)), QUADRATURE, 1.0)
 
 
+@pytest.mark.parametrize(("a", "b"), [(0.3, 1e6), (1e-3, 1e3), (25.0, 3e4), (9.5, 11.0)])
+def test_kl_of_beta_with_parameters_far_apart(a, b):
+    family = ng.Beta()
+    for distance in (1e-7, -1e-3, 0.3, 3.0):
+        for other in [a * np.exp(distance), b * np.exp(-0.7 * distance)], [a * np.exp(distance), b * np.exp(distance)]:
+            with mp.workdps(DIGITS):
+                exact = kl_beta([mp.mpf(a), mp.mpf(b)], [mp.mpf(t) for t in other])
+                error = abs(mp.mpf(float(family.kl([a, b], other))) / exact - 1)
+            assert error <= DIVERGENCE
+            # Whichever of the two is larger.
+            assert family.kl([a, b], other) == family.kl([b, a], other[::-1])
+
+
+@pytest.mark.parametrize(
+    ("family", "theta"),
+    [
+        *((ng.Beta(), theta) for theta in ([0.2, 1e4], [1e4, 0.2])),
+        *((ng.Gamma(), theta) for theta in ([0.2, 1e100], [0.2, 1e-100], [1e4, 1e100], [1e4, 1e-100])),
+        *((ng.Poisson(), theta) for theta in ([1e-60], [3e3], [1e6], [1e12])),
+    ],
+)
+def test_quadrature_of_densities_far_from_one(family, theta):
+    expected = family.fisher(theta)
+    assert_close(ng.fisher_information(family, theta), expected, QUADRATURE, scale_of(expected))
+
+
+def scale_of(fisher):
+    length = np.sqrt(np.diag(fisher))
+    return np.outer(length, length)
+
+
+def test_the_hessian_of_rare_outcomes():
+    family, theta = ng.Categorical(4), [1e-3, 1e-3, 0.997]
+    expected = family.fisher(theta)
+    assert_close(ng.fisher_from_hessian(family, theta), expected, DIFFERENCES, scale_of(expected))
+
+
+@pytest.mark.parametrize("x", [1e12, -3e30, 1e200])
+def test_the_density_of_student_far_out(x):
+    with mp.workdps(DIGITS):
+        expected = float(log_prob_student(5)([mp.mpf(1), mp.mpf(2)], mp.mpf(x)))
+    assert_close(ng.StudentT(5).log_prob([1, 2], x), expected, EXACT)
+
+
+def test_proportions_stay_between_zero_and_one():
+    draws = ng.Beta().sample([1e-3, 1e-3], 10_000, np.random.default_rng(0))
+    assert draws.min() > 0
+    assert draws.max() == 1 - np.finfo(float).epsneg
+    assert np.isfinite(ng.Beta().score([1e-3, 1e-3], draws)).all()
+
+
+def test_estimates_are_those_of_the_better_rule():
+    lorentzian = lambda x: 1 / (1 + x**2)
+    value, error = ng.Gaussian().estimate([0, 1], lorentzian)
+    exact = np.sqrt(np.pi / 2) * np.exp(0.5) * special.erfc(np.sqrt(0.5))
+    assert 1e-8 < error < 1e-5
+    assert abs(value - exact) < error / 10
+    narrow = lambda x: 1 / (1 + (x / 2) ** 2)
+    assert ng.Gaussian().expect([0, 1], narrow) == ng.Gaussian().estimate([0, 1], narrow).value
+
+
 def test_kl_of_very_different_densities():
     # The densities of these have no digit in common, and the divergence is still a moderate number.
     for tau in (1e-20, 1e-100):
@@ -795,6 +856,28 @@ def test_kl_of_vectors_keeps_all_digits(n, distance):
         assert abs(mp.mpf(float(VECTORS[n].kl(theta, end))) / exact - 1) <= DIVERGENCE
     if 1e-3 <= abs(distance) <= 0.1:
         assert_close(ng.kl_divergence(VECTORS[n], theta, end), float(exact), QUADRATURE, 1.0)
+
+
+def test_close_and_distant_vectors_in_one_batch():
+    family, theta = ng.MultivariateGaussian(3), [0.1, 0.2, 0.3, 2, 0.5, 1.5, -0.3, 0.2, 1]
+    others = [np.add(theta, step) for step in (1e-7, 0.3, 1e-3)]
+    assert_close(
+        family.kl(theta, others), [family.kl(theta, other) for other in others], FULL, family.kl(theta, others)
+    )
+
+
+@pytest.mark.parametrize("unit", [1e-60, 1e-20, 1, 1e20, 1e60])
+def test_units_decide_nothing_about_precisions(unit):
+    family, length = ng.MultivariateGaussian(2), unit**-0.5
+    assert_close(family.kl([0, 0, 2 * unit, unit, 2 * unit], [length, 0, 2 * unit, unit, 2 * unit]), 1.0, EXACT)
+    with pytest.raises(ValueError, match="^`theta` must have a positive definite precision P, but its smallest eig"):
+        family.fisher([0, 0, unit, unit, unit * (1 + 2.3e-16)])
+
+
+def test_the_first_wrong_precision_is_the_one_named():
+    family = ng.MultivariateGaussian(2)
+    with pytest.raises(ValueError, match=r"but its smallest eigenvalue is -1\.$"):
+        family.fisher([[0, 0, 1, 0, 1], [0, 0, 2, 3, 2], [0, 0, 1, 5, 1]])
 
 
 def test_one_dimensional_vectors_are_numbers():
