@@ -142,8 +142,8 @@ class Poisson(Family):
 
     def _rules(self, theta):
         # Every count, or so many that a smooth function is summed as well by every s-th, and every 2s-th, of them.
-        (rate,), most = theta, FALLS[-1]
-        reach = most / 3 + np.sqrt(most**2 / 9 + 2 * most * rate)
+        (rate,) = theta
+        reach = 200.0 + 25.0 * np.sqrt(rate)  # the logarithm falls by more than 300 on the way (Bennett's inequality)
         low, high = np.floor(max(0.0, rate - reach)), np.ceil(rate + reach)
         stride = 1 + (high - low) // 4000
         x = np.arange(low, high + 1, stride)

@@ -90,7 +90,8 @@ OTHER = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), pair.spli
 # Matrices by name, or transposed, that need not be symmetric.
 MATRIX = re.compile(r"\b([JLMQ][7n]?|frame|factor|triangle|root|quarter|rotation|squeezed|turn)\b|\.m?T\b")
 # Functions that don't care for the order of their first two arguments.
-SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max"}
+SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max", "logaddexp"}
+SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes"}
 
 
 def rewritten(node, text):
@@ -123,12 +124,15 @@ def end(node):
 
 
 def spared_in_module(tree):
-    """What is not mathematics in a module: annotations, the texts of errors, what only a type checker reads."""
+    """What is not mathematics in a module: annotations, the texts of errors, what a type checker reads, and keywords
+    that decide what is copied and whether lengths that are equal are compared.
+    """
     for node in ast.walk(tree):
         notes = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         yield from ((start(note), end(note)) for note in notes if note)
         checking = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        if checking or isinstance(node, (ast.Raise, ast.JoinedStr)):
+        keyword = isinstance(node, ast.keyword) and node.arg in ("strict", "copy", "overwrite_b")
+        if checking or keyword or isinstance(node, (ast.Raise, ast.JoinedStr)):
             yield start(node), end(node)
 
 

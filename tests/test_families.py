@@ -21,6 +21,7 @@ from tolerances import (
 )
 
 import natgrad as ng
+from natgrad._quadrature import hermite_in
 
 # So many that cancellation is no concern.
 DIGITS = 60
@@ -878,6 +879,20 @@ def test_the_first_wrong_precision_is_the_one_named():
     family = ng.MultivariateGaussian(2)
     with pytest.raises(ValueError, match=r"but its smallest eigenvalue is -1\.$"):
         family.fisher([[0, 0, 1, 0, 1], [0, 0, 2, 3, 2], [0, 0, 1, 5, 1]])
+
+
+@pytest.mark.parametrize(("n", "sizes"), [(1, (64, 100)), (2, (64, 100)), (3, (29, 46)), (5, (6, 10)), (8, (3, 4))])
+def test_as_many_nodes_as_are_affordable(n, sizes):
+    nodes, weights = hermite_in(n)
+    assert nodes.shape == (n, sum(size**n for size in sizes))
+    assert [np.count_nonzero(row) for row in weights] == [size**n for size in sizes]
+    assert_close(weights @ nodes.T**2, np.ones((2, n)), EXACT)
+
+
+def test_too_many_dimensions_to_integrate_over():
+    theta = np.append(np.zeros(9), np.eye(9)[np.tril_indices(9)])
+    with pytest.raises(ValueError, match=r"^`theta` must have at most 8 dimensions to be integrated over, but there"):
+        ng.MultivariateGaussian(9).expect(theta, lambda x: x)
 
 
 def test_one_dimensional_vectors_are_numbers():
