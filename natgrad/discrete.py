@@ -86,8 +86,6 @@ class Categorical(Family):
     def _kl(self, theta0, theta1, step):
         # Σ p h((q − p)/p) with h(u) = u − ln(1 + u): the linear terms, which cancel in the sum, are never added up.
         change = np.concatenate([-exact_sum(step)[None], step])
-        far = np.abs(theta1[0] - theta0[0]) > 0.1 * theta0[0]
-        np.copyto(change[0], theta1[0] - theta0[0], where=far)
         return (theta0 * u_minus_log1p(change / theta0, theta1 / theta0)).sum(axis=0)
 
 
