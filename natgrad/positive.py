@@ -167,9 +167,9 @@ class Beta(Family):
         small = np.minimum(b0, b1) < STIRLING_FROM
 
         def pair(i):
-            # h(db/b₀) − h(ds/s₀) for s = a + b, where 1 + t = (1 + db/b₀)/(1 + ds/s₀), near one and far from it.
+            # h(db/b₀) − h(ds/s₀) for s = a + b, where 1 + t = (1 + db/b₀)/(1 + ds/s₀).
             up, down = (b1 + i) * (a0 + b0 + i), (b0 + i) * (a1 + b1 + i)
-            t = np.where(np.abs(db * a0) + np.abs(da * (b0 + i)) < up, db * a0 - da * (b0 + i), up - down) / down
+            t = turn(a0, b0 + i, a1, b1 + i, da, db) / down
             return u_minus_log1p(t, up / down) + (da + db) / (a0 + b0 + i) * t
 
         found = log_gamma_excess_divergence(a1, a0, da) + small * sum(pair(i) for i in range(STIRLING_FROM))
