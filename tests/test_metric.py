@@ -118,14 +118,9 @@ CASES = {
 }
 
 
-@cache
-def build(name):
-    return CASES[name]()
-
-
 @pytest.fixture(params=CASES)
 def case(request):
-    return build(request.param)
+    return CASES[request.param]()
 
 
 @pytest.fixture(params=[(), (4,), (2, 3)], ids=["one", "four", "two by three"])
@@ -611,7 +606,7 @@ def test_a_single_matrix_without_scipy(n):
 
 @pytest.mark.parametrize("name", ["dense", "dense, large", "dense, many", "diagonal", "covariance", "frame"])
 def test_what_overflows_is_refused_and_what_does_not_is_right(name):
-    case = build(name)
+    case = CASES[name]()
     v = np.full(case.metric.dim, 1e200)
     with pytest.raises(ValueError, match="^`v` must have a result within the range of float64, but it overflows"):
         case.metric.squared_norm(v)

@@ -98,7 +98,7 @@ def test_products_leave_nothing_behind():
         assert all(mp.mpf(h) + mp.mpf(r) == mp.mpf(x) * mp.mpf(y) for x, y, h, r in zip(a, b, high, low, strict=True))
 
 
-@pytest.mark.parametrize("distance", [1e-15, 1e-9, 1e-3, 0.4, 1.0, 30.0])
+@pytest.mark.parametrize("distance", [1e-15, 1e-9, 1e-3, 0.4, 0.7, 1.0, 30.0])
 def test_turns_keep_their_digits(distance):
     # By the same factor but for a little, up and down.
     rng = np.random.default_rng(0)
