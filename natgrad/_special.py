@@ -74,7 +74,7 @@ def _halves(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def turn(x0, y0, x1, y1, dx, dy) -> np.ndarray:
     """Return x₀ y₁ − y₀ x₁ = x₀ dy − y₀ dx without cancellation, for positive x and y of one axis and their changes."""
     # Between numbers closer than a factor of two a change is exact.
-    near = (np.abs(dx) < x0 / 2) & (np.abs(dy) < y0 / 2)
+    near = np.maximum(np.abs(dx) / x0, np.abs(dy) / y0) < 0.5
     x, y = np.where(near, dx, x1), np.where(near, dy, y1)
     up, down = x0 * y, y0 * x
     found = up - down
