@@ -15,6 +15,7 @@ A survivor needs a reason in equivalent_mutants.toml, or else a new assertion.
 """
 
 import ast
+import collections
 import datetime
 import functools
 import gc
@@ -354,7 +355,8 @@ class Collected:
     """A pytest plugin: all tests of the package, each run once to see which functions of natgrad it calls.
 
     Then `work` is called. In the processes that it forks, functions are changed where they are, and only tests that
-    call them are run, those first that have noticed the most so far. What such a test notices is noticed.
+    call them are run: first those that have noticed the most so far, then of each test function its first case, its
+    second, and so on, so that as different things as possible are tried. What such a test notices is noticed.
     """
 
     def __init__(self, work):
@@ -377,6 +379,11 @@ class Collected:
             assert passes_test(item), item.nodeid
             self.items.append((item, self.calls, time.process_time() - start))
         sys.settrace(None)
+        seen = collections.Counter()
+        for item, *_ in self.items:
+            function = item.nodeid.split("[")[0]
+            item.round = seen[function]
+            seen[function] += 1
         print(f"  {len(self.items)} tests, {sum(seconds for *_, seconds in self.items):.0f} s", flush=True)
         # In memory that the processes share.
         self.noticed = np.frombuffer(mmap.mmap(-1, 8 * len(self.items)), np.int64)
@@ -385,8 +392,12 @@ class Collected:
 
     def summary(self):
         """The tests, those first that have noticed the most, and where the functions begin that they call."""
-        order = sorted(range(len(self.items)), key=lambda k: (-self.noticed[k], self.items[k][2]))
+        order = sorted(range(len(self.items)), key=self.rank)
         return [(self.items[k][0].nodeid, set(map(place, self.items[k][1]))) for k in order]
+
+    def rank(self, k):
+        item, _, seconds = self.items[k]
+        return -self.noticed[k], item.round, seconds
 
     def forget(self):
         for cache in self.caches:
@@ -399,9 +410,8 @@ class Collected:
             if isinstance(function, types.FunctionType) and function.__code__ in changed:
                 function.__code__ = changed[function.__code__]
         chosen = [k for k, (_, calls, _) in enumerate(self.items) if calls & changed.keys()]
-        order = lambda k: (-self.noticed[k], own_test(module) not in self.items[k][0].nodeid, self.items[k][2])
         end = time.process_time() + PATIENCE
-        for k in sorted(chosen, key=order):
+        for k in sorted(chosen, key=self.rank):
             if time.process_time() > end:
                 break
             if not passes_test(self.items[k][0]):
@@ -454,8 +464,7 @@ def mutate_package(modules):
             path = str(ROOT / "natgrad" / f"{name}.py")
             changed = None if not program else differing(path, source, program)
             places = set(map(place, changed or ()))
-            called = [test for test, calls in tests if not places or calls & places]
-            return passes_imported(name, program, sorted(called, key=lambda test: own_test(name) not in test))
+            return passes_imported(name, program, [test for test, calls in tests if not places or calls & places])
 
         found = survivors([itself, nothing, *left[name]], passes)
         assert itself in found, f"{name} itself does not pass"
