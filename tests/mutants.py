@@ -90,6 +90,8 @@ PAIRS += "squared_norm squared_dual_norm, _apply _solve, _squared_norm _squared_
 OTHER = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), pair.split()[::-1])}
 # Matrices by name, or transposed, that need not be symmetric.
 MATRIX = re.compile(r"\b([JLMQ][7n]?|frame|factor|triangle|root|quarter|rotation|squeezed|turn)\b|\.m?T\b")
+# What decides how large the parts are that something is computed in, or by which of two ways, and not what it is.
+SPEED = {"SMALL", "LARGE", "BATCH_SIZE", "BLOCK", "NODES", "FEW", "_by_lapack"}
 # Functions that don't care for the order of their first two arguments.
 SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max", "logaddexp"}
 SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes"}
@@ -125,16 +127,25 @@ def end(node):
 
 
 def spared_in_module(tree):
-    """What is not mathematics in a module: annotations, the texts of errors, what a type checker reads, and keywords
-    that decide what is copied and whether lengths that are equal are compared.
+    """What is not mathematics in a module: annotations, the texts of errors, what a type checker reads, keywords that
+    decide what is copied and whether lengths that are equal are compared, and what decides about speed.
     """
     for node in ast.walk(tree):
         notes = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         yield from ((start(note), end(note)) for note in notes if note)
         checking = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        keyword = isinstance(node, ast.keyword) and node.arg in ("strict", "copy", "overwrite_b")
+        keyword = isinstance(node, ast.keyword) and node.arg in ("strict", "copy", "clean", "overwrite_b")
         if checking or keyword or isinstance(node, (ast.Raise, ast.JoinedStr)):
             yield start(node), end(node)
+        match node:
+            case ast.If(test=part) | ast.IfExp(test=part) | (ast.Compare() as part) if names_in(part) & SPEED:
+                yield start(part), end(part)
+            case ast.Assign(targets=[target], value=value) if names_in(target) & SPEED or "BLOCK" in names_in(value):
+                yield start(value), end(value)
+
+
+def names_in(tree):
+    return {getattr(node, "id", getattr(node, "attr", "")) for node in ast.walk(tree)}
 
 
 def spared_in_cell(tree):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tolerances import EXACT, FULL, assert_close
 
-from natgrad._kernels import ExactProduct, blocks, cholesky, inverse_of_lower, solve_many, squared_lengths
+from natgrad._kernels import ExactProduct, blocks, cholesky, condition, inverse_of_lower, solve_many, squared_lengths
 
 
 def test_inverse_of_lower():
@@ -82,6 +82,15 @@ def test_batches_longer_than_a_block():
     # One matrix for all vectors of a row.
     one = np.linalg.solve(many[:2, None], g[..., None])[..., 0]
     assert_close(solve_many(factor[:2, None], g, twice=True), one, EXACT)
+    # Nearly singular is judged for each matrix, in its own units.
+    for unit in 1e-20, 1, 1e20:
+        assert cholesky(unit * many)[2]
+        spoiled = unit * many
+        spoiled[1000, :2, :2] = unit * 1e6
+        spoiled[1000, 1, 1] *= 1 + 4e-16
+        spoiled[1000, :2, 2:] = spoiled[1000, 2:, :2] = 0
+        with np.errstate(invalid="ignore", divide="ignore"):
+            assert not cholesky(spoiled)[2]
     for k in 100, 1499:  # in the first block, and in the last
         for wrong in np.copysign(1e-3, -1), 1.0:
             spoiled = many.copy()
@@ -121,6 +130,24 @@ def test_cholesky(shape, dtype):
     assert not cholesky(wrong)[1]
     with np.errstate(invalid="ignore"):
         assert not cholesky(-matrix)[2]
+
+
+@pytest.mark.parametrize("n", [64, 65, 128, 300])
+def test_one_entry_off_the_mirror(n):
+    matrix = np.eye(n) * n + 1
+    for i, j in {(0, 1), (0, n - 1), (n - 1, 1), (n // 2, n // 2 - 1), (n - 2, n - 1)}:
+        wrong = matrix.copy()
+        assert cholesky(wrong)[1]
+        wrong[i, j] += 1e-9
+        assert not cholesky(wrong)[1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_condition_of_a_small_matrix(n):
+    root = np.random.default_rng(n).standard_normal((n, n + 2))
+    matrix = root @ root.T
+    expected = np.linalg.cond(matrix, 1)
+    assert_close(condition(cholesky(matrix)[0], np.linalg.norm(matrix, 1)), expected, EXACT)
 
 
 def test_one_of_many_that_is_not_definite():
