@@ -9,6 +9,7 @@ from tolerances import DIVERGENCE, FULL, assert_close
 
 from natgrad._special import (
     SERIES_RADIUS,
+    STIRLING,
     exact_sum,
     log_gamma_excess,
     log_gamma_excess_divergence,
@@ -96,6 +97,11 @@ def test_products_leave_nothing_behind():
     high, low = product(a, b)
     with mp.workdps(60):
         assert all(mp.mpf(h) + mp.mpf(r) == mp.mpf(x) * mp.mpf(y) for x, y, h, r in zip(a, b, high, low, strict=True))
+
+
+def test_the_coefficients_of_stirlings_series():
+    expected = [mp.bernoulli(2 * k) / (2 * k * (2 * k - 1)) for k in range(1, len(STIRLING) + 1)]
+    assert list(STIRLING) == [float(v) for v in expected]
 
 
 @pytest.mark.parametrize("distance", [1e-15, 1e-9, 1e-3, 0.4, 0.7, 1.0, 30.0])
