@@ -192,6 +192,16 @@ def test_memory():
     assert peak <= 8 * (n**2 + 3 * dim)
 
 
+def test_many_columns_of_float32():
+    scores = np.random.default_rng(3).standard_normal((8, 40_000)).astype(np.float32)
+    v, metric = np.cos(np.arange(40_000)), ng.LowRank(scores, 0.5)
+    wide = scores.astype(float)
+    applied = wide.T @ (wide @ v) / 8 + 0.5 * v
+    assert_close(metric.apply(v), applied, EXACT)
+    assert_close(metric.solve(applied), v, EXACT)
+    assert_close(metric.squared_norm(v), v @ applied, EXACT)
+
+
 def test_low_rank_metrics_can_be_sent_elsewhere():
     metric = pickle.loads(pickle.dumps(ng.LowRank(SCORES, 0.1)))
     assert (metric.solve(GRADIENT) == ng.LowRank(SCORES, 0.1).solve(GRADIENT)).all()
