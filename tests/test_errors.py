@@ -642,6 +642,7 @@ MISMATCHES = {
     ),
     "natural gradient": (lambda: ng.natural_gradient(TWO, SEVERAL), ["gradient", "metric"]),
     "steepest direction": (lambda: ng.steepest_direction(TWO, SEVERAL), ["gradient", "metric"]),
+    "weights": (lambda: ng.PNorm(2, np.ones((3, 2))).norm(TWO), ["v", "norm"]),
     "quadratic": (lambda: ng.kl_quadratic(SEVERAL, TWO, [1, 1]), ["p", "q", "metric"]),
     "quadratic, points": (lambda: ng.kl_quadratic(METRIC, TWO, np.ones((3, 2))), ["p", "q"]),
     "log_prob": (lambda: BELL.log_prob(TWO, [1, 2, 3]), ["theta", "x"]),

@@ -199,6 +199,13 @@ def test_very_long_and_very_short_gradients(exponent):
     )
 
 
+def test_weights_of_several_norms():
+    weights, v = np.arange(1.0, 7.0).reshape(3, 2), np.array([[1.0, -2.0], [0.5, 3.0], [4.0, 1.0]])
+    alone = [ng.PNorm(3, w).norm(u) for w, u in zip(weights, v, strict=True)]
+    assert_close(ng.PNorm(3, weights).norm(v), alone, EXACT)
+    assert ng.PNorm(3, weights).dual_norm([1, 2]).shape == (3,)
+
+
 def test_what_is_zero_up_to_rounding_is_judged_for_each_matrix_by_itself():
     spectral, flat, steep = ng.Spectral(), np.diag([1.0, 1e-14]), np.diag([1e14, 1e12])
     assert_close(ng.steepest_direction([steep, flat], spectral), np.stack([np.eye(2), np.eye(2)]), EXACT)
