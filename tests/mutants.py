@@ -94,7 +94,7 @@ MATRIX = re.compile(r"\b([JLMQ][7n]?|frame|factor|triangle|root|quarter|rotation
 SPEED = {"SMALL", "LARGE", "BATCH_SIZE", "BLOCK", "NODES", "FEW", "_by_lapack"}
 # Functions that don't care for the order of their first two arguments.
 SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max", "logaddexp"}
-SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes"}
+SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes", "product", "_curvature", "minus_log_beta"}
 
 
 def rewritten(node, text):
