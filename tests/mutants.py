@@ -91,7 +91,7 @@ OTHER = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), pair.spli
 # Matrices by name, or transposed, that need not be symmetric.
 MATRIX = re.compile(r"\b([JLMQ][7n]?|frame|factor|triangle|root|quarter|rotation|squeezed|turn)\b|\.m?T\b")
 # What decides how large the parts are that something is computed in, or by which of two ways, and not what it is.
-SPEED = {"SMALL", "LARGE", "BATCH_SIZE", "BLOCK", "NODES", "FEW", "_by_lapack"}
+SPEED = {"SMALL", "LARGE", "BATCH_SIZE", "BLOCK", "NODES", "FEW", "_by_lapack", "_block"}
 # Functions that don't care for the order of their first two arguments.
 SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max", "logaddexp"}
 SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes", "product", "_curvature", "minus_log_beta"}

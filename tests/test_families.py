@@ -889,6 +889,11 @@ def test_as_many_nodes_as_are_affordable(n, sizes):
     assert_close(weights @ nodes.T**2, np.ones((2, n)), EXACT)
 
 
+def test_the_only_parameter_of_a_coin_needs_no_number():
+    assert ng.Bernoulli().parameters == ("theta",)
+    assert ng.Categorical(3).parameters == ("theta_1", "theta_2")
+
+
 def test_too_many_dimensions_to_integrate_over():
     theta = np.append(np.zeros(9), np.eye(9)[np.tril_indices(9)])
     with pytest.raises(ValueError, match=r"^`theta` must have at most 8 dimensions to be integrated over, but there"):
