@@ -892,6 +892,9 @@ def test_as_many_nodes_as_are_affordable(n, sizes):
 def test_the_only_parameter_of_a_coin_needs_no_number():
     assert ng.Bernoulli().parameters == ("theta",)
     assert ng.Categorical(3).parameters == ("theta_1", "theta_2")
+    # Nor do indices of one digit need a comma.
+    assert ng.MultivariateGaussian(9).parameters[-1] == "P_99"
+    assert ng.MultivariateGaussian(10).parameters[-2:] == ("P_10,9", "P_10,10")
 
 
 def test_too_many_dimensions_to_integrate_over():
