@@ -594,10 +594,10 @@ def main(prefixes):
     for part, (names, mutate) in parts.items():
         chosen = [name for name in names if name.startswith(tuple(prefixes or [""]))]
         for name, total, found in mutate(chosen) if chosen else ():
-            survivors = [{"where": where, "change": change} for where, change, _ in found]
+            listed = [{"where": where, "change": change} for where, change, _ in found]
             counts = {"killed": total - len(found), "survived": len(found)}
             print(f"{name}: {counts['killed']} killed, {counts['survived']} survived", flush=True)
-            result[part][name] = now | counts | {"survivors": survivors}
+            result[part][name] = now | counts | {"survivors": listed}
             save(result, reasons)  # as it comes, because a run takes long
     used = save(result, reasons)
     for mutant in sorted(reasons.keys() - used):

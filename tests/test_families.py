@@ -861,7 +861,7 @@ def test_kl_of_vectors_keeps_all_digits(n, distance):
 
 def test_close_and_distant_vectors_in_one_batch():
     family, theta = ng.MultivariateGaussian(3), [0.1, 0.2, 0.3, 2, 0.5, 1.5, -0.3, 0.2, 1]
-    others = [np.add(theta, step) for step in (1e-7, 0.3, 1e-3)]
+    others = [np.add(theta, step) for step in (1e-7, 3.0, 1e-3)]
     assert_close(
         family.kl(theta, others), [family.kl(theta, other) for other in others], FULL, family.kl(theta, others)
     )
