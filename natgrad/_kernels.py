@@ -10,12 +10,15 @@ from functools import cache
 
 import numpy as np
 
+from ._special import product
+
 # One matrix larger than this is worth a call of LAPACK; from the second size on there is nothing instead.
 SMALL, LARGE = 3, 48
 # Up to this size many matrices are worth a loop over their columns.
 BATCH_SIZE = 32
-# Numbers in a block: a megabyte of float64, so that a block and what is made of it stay in the cache.
-BLOCK = 2**17
+# Numbers in a block: a megabyte of float64, so that a block and what is made of it stay in the cache; and the rows of a
+# tile, that it and its mirror image do.
+BLOCK, TILE = 2**17, 128
 
 
 @cache
@@ -43,7 +46,8 @@ def cholesky(matrix: np.ndarray, *, overwrite: bool = False) -> tuple[np.ndarray
     Equality is judged bit by bit; L exists if every pivot is greater than its rounding error. NaN is neither.
     The other triangle of a single L is empty, or if it is large, that of the matrix.
     """
-    n, rounding = matrix.shape[-1], matrix.shape[-1] * np.finfo(matrix.dtype).eps
+    *_, n = matrix.shape
+    rounding = n * np.finfo(matrix.dtype).eps
     if matrix.ndim > 2 and n <= BATCH_SIZE:
         return _cholesky_of_many(matrix, rounding)
     symmetric, limits = _is_symmetric(matrix), rounding * matrix.diagonal(axis1=-2, axis2=-1)
@@ -52,7 +56,7 @@ def cholesky(matrix: np.ndarray, *, overwrite: bool = False) -> tuple[np.ndarray
             # The transpose is the same matrix in the order of LAPACK.
             factor, failed = _scipy("potrf", matrix.dtype)(matrix.T, lower=1, clean=n < LARGE, overwrite_a=overwrite)
             if failed:
-                return factor, symmetric, False
+                return matrix, symmetric, False
         else:
             factor = np.linalg.cholesky(matrix)
     except np.linalg.LinAlgError:
@@ -62,15 +66,16 @@ def cholesky(matrix: np.ndarray, *, overwrite: bool = False) -> tuple[np.ndarray
 
 
 def _is_symmetric(matrix: np.ndarray) -> bool:
-    n, step = matrix.shape[-1], 128  # a tile and its mirror image stay in the cache
-    if matrix.ndim == 2 and n <= 64:
+    *lead, _, n = matrix.shape
+    if not lead and n <= LARGE:
         return matrix.tobytes() == matrix.tobytes("F")
-    tiles = ((..., slice(i, i + step), slice(j, j + step)) for i in range(0, n, step) for j in range(0, i + 1, step))
+    parts = [slice(i, i + TILE) for i in range(0, n, TILE)]
+    tiles = ((..., part, other) for i, part in enumerate(parts) for other in parts[: i + 1])
     return all((matrix[tile] == matrix.mT[tile]).all() for tile in tiles)
 
 
 def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, bool, bool]:
-    n, lead = matrix.shape[-1], matrix.shape[:-2]
+    *lead, _, n = matrix.shape
     rows = np.moveaxis(matrix.reshape(-1, n, n), 0, -1)
     # Pages of zeros that are never written to cost nothing.
     factor, symmetric, definite = np.zeros(rows.shape, matrix.dtype), True, True
@@ -93,8 +98,7 @@ def _parts(lead: tuple[int, ...], size: int) -> Iterator[tuple]:
 
 def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
     """L⁻¹ g, or L⁻ᵀ L⁻¹ g if `twice`, for batches of small L, shape (..., n, n), and g that broadcast."""
-    n = factor.shape[-1]
-    lead = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1])
+    lead, n = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1]), g.shape[-1]
     factors, vectors = np.moveaxis(factor, (-2, -1), (0, 1)), np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0)
     out = np.empty((*lead, n), np.result_type(factor, g))
     for part in _parts(lead, n * n):
@@ -124,8 +128,8 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     """
     if factor.ndim == 2 and _by_lapack(len(factor)):
         return _scipy("trtri", factor.dtype)(factor, lower=1)[0]
-    inverse = np.zeros_like(factor)
-    for i in range(factor.shape[-1]):
+    (*_, n), inverse = factor.shape, np.zeros_like(factor)
+    for i in range(n):
         inverse[..., i, i] = 1 / factor[..., i, i]
         row = np.vecmat(factor[..., i, :i], inverse[..., :i, :i])
         inverse[..., i, :i] = -row * inverse[..., i, i, None]
@@ -165,61 +169,35 @@ def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np
     return out.reshape(v.shape[:-1])[()]
 
 
-class ExactProduct:
-    """Residuals g − A x to nearly twice the digits of float64, for one matrix A, shape (m, n).
+def residual(matrix: np.ndarray, g: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """g − A x, shape (n,), of which every entry is rounded once: products without rounding, and their exact sums."""
+    return np.array(
+        [math.fsum([b, *np.concatenate(product(row, -x)).tolist()]) for row, b in zip(matrix, g, strict=True)]
+    )
 
-    A and x are cut into slices so short that products of slices are sums of integers that fit into float64, exactly,
-    in whatever order they are added; what is left of the cuts is small enough for ordinary products (the idea of [1]_).
 
-    References
-    ----------
-    .. [1] K. Ozaki, T. Ogita, S. Oishi and S. M. Rump, Error-free transformations of matrix multiplication by using
-       fast routines of matrix multiplication and its applications, Numerical Algorithms 59, 95–118, 2012.
-    """
-
-    def __init__(self, matrix: np.ndarray):
-        self._bits = (52 - math.ceil(math.log2(matrix.shape[-1]))) // 2
-        self._slices = self._cut(matrix)
-
-    def _cut(self, a: np.ndarray) -> list[np.ndarray]:
-        """Three slices of each row of a, and the rest."""
-        slices = []
-        exponent = np.frexp(np.abs(a).max(axis=-1, keepdims=True))[1]
-        for k in (1, 2, 3):
-            # Adding and subtracting this number rounds to `bits` bits below the largest entry.
-            pivot = np.ldexp(0.75, exponent + 53 - k * self._bits)
-            slices.append((a + pivot) - pivot)
-            a = a - slices[-1]
-        return [*slices, a]
-
-    def residual(self, g: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """g − A x, shape (m,), rounded once."""
-        (*slices, rest), (*parts, remainder) = self._slices, self._cut(x)
-        terms = [g, -(rest @ x), *(-(a @ y) for a in slices for y in [*parts, remainder])]
-        return np.array([math.fsum(entry) for entry in zip(*terms, strict=True)])
-
-    def solve(self, factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:
-        """A⁻¹ g, shape (n,), by conjugate gradients in the metric of the rounded factor L of A; None if they fail."""
-        inverse = inverse_of_lower(factor)
-        # The solution is held as x + tail, so that the steps go on shrinking below the rounding of x.
-        x, tail, residual, white = np.zeros_like(g), np.zeros_like(g), g, inverse @ g
-        step = inverse.T @ white
-        for _ in range(50):
-            if not residual.any():
-                return x + tail
-            move = step * (step @ residual / -(step @ self.residual(np.zeros_like(g), step)))
-            total = x + move
-            part = total - x
-            tail += (x - (total - part)) + (move - part)
-            x, residual, last = total, self.residual(self.residual(g, total), tail), white
-            if np.abs(move).max() <= 2.0**-60 * np.abs(x).max():
-                return x + tail
-            white = inverse @ residual
-            plain = inverse.T @ white
-            step = plain + white @ (white - last) / (last @ last) * step
-            if not 2 * (step @ residual) > white @ white:  # turned by rounding: no direction is left
-                step = plain
-        return None
+def refine(matrix: np.ndarray, factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:
+    """A⁻¹ g, shape (n,), by conjugate gradients in the metric of the rounded factor L of A; None if they fail."""
+    inverse = inverse_of_lower(factor)
+    # The solution is held as x + tail, so that the steps go on shrinking below the rounding of x.
+    x, tail, left, white = np.zeros_like(g), np.zeros_like(g), g, inverse @ g
+    step = inverse.T @ white
+    for _ in range(50):
+        if not left.any():
+            return x + tail
+        move = step * (step @ left / -(step @ residual(matrix, np.zeros_like(g), step)))
+        total = x + move
+        part = total - x
+        tail += (x - (total - part)) + (move - part)
+        x, left, last = total, residual(matrix, residual(matrix, g, total), tail), white
+        if np.abs(move).max() <= 2.0**-60 * np.abs(x).max():
+            return x + tail
+        white = inverse @ left
+        plain = inverse.T @ white
+        step = plain + white @ (white - last) / (last @ last) * step
+        if not 2 * (step @ left) > white @ white:  # turned by rounding: no direction is left
+            step = plain
+    return None
 
 
 def blocks(shape: tuple[int, ...], size: int) -> Iterator[tuple]:

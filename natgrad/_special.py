@@ -141,7 +141,7 @@ def trigamma(x: np.ndarray) -> np.ndarray:
 
 def polygamma_differences(a: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return ψ(a + step) − ψ(a) and ψ′(a) − ψ′(a + step) for positive steps, however small: Stirling's series again."""
-    column = lambda values: np.reshape(np.asarray(values, a.dtype), (-1, *[1] * a.ndim))
+    column = lambda values: np.asarray(values, a.dtype).reshape(-1, *[1] * a.ndim)
     p = a + column(range(STIRLING_FROM))
     terms = step / p / (p + step)
     rise, fall = sum(terms), sum(terms * (1 / p + 1 / (p + step)))

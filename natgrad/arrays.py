@@ -106,7 +106,7 @@ def positive_number(value, name: str) -> float:
     array = real(value, name)
     if array.ndim:
         raise ValueError(f"`{name}` must be a single number, but its shape is {array.shape}.")
-    return float(positive(array[None], name)[0])
+    return positive(array[None], name).item()
 
 
 def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray, bool]:

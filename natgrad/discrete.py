@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import arrays
-from ._quadrature import FALLS
+from ._quadrature import two_rules
 from ._special import exact_sum, log_gamma_excess, u_minus_log1p
 from .family import Family, inside
 
@@ -136,7 +136,8 @@ class Poisson(Family):
         return [(x - rate) / rate]
 
     def _sample(self, theta, shape, rng):
-        return rng.poisson(theta[0], shape).astype(np.float64)
+        (rate,) = theta
+        return rng.poisson(rate, shape).astype(np.float64)
 
     def _rules(self, theta):
         # Every count, or so many that a smooth function is summed as well by every s-th, and every 2s-th, of them.
@@ -146,17 +147,15 @@ class Poisson(Family):
         stride = 1 + (high - low) // 4000
         x = np.arange(low, high + 1, stride)
         logs = self._log_prob(theta, x)
-        fine = stride * np.exp(logs)
-        coarse = np.where(logs > -FALLS[0], fine, 0)
-        return x, np.stack([coarse if stride == 1 else 2 * coarse * (np.arange(x.size) % 2 == 0), fine])
+        return x, two_rules(stride * np.exp(logs), logs, 1 if stride == 1 else 2)
 
     def _fisher(self, theta):
         (rate,) = theta
         return [[1 / rate]]
 
     def _kl(self, theta0, theta1, step):
-        (p,), (q,) = theta0, theta1
-        return p * u_minus_log1p(step[0] / p, q / p)
+        (p,), (q,), (change,) = theta0, theta1, step
+        return p * u_minus_log1p(change / p, q / p)
 
     def _chi2_is_finite(self, p, q):
         return True

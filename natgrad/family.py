@@ -139,7 +139,7 @@ class Family(ABC):
         """Raise if rounding makes the bulk of a density a single x, in the form that `_observation` returns."""
         apart = x.max(axis=-1) > x.min(axis=-1)
         # All coordinates of a vector have to vary; of two forms of one number, x and 1 − x, one has the digits.
-        if x.shape[-1] > 1 and not (self._discrete or (apart.all() if self.event else apart.any())):
+        if not (self._discrete or (apart.all() if self.event else apart.any())):
             raise ValueError(
                 f"`{name}` must have observations that {x.dtype} can tell apart, but all are rounded to one."
             )
@@ -251,14 +251,15 @@ class Family(ABC):
                 raise ValueError(
                     f"`{point}` must have its mass of 1 in reach of quadrature, but that finds {mass:.12g}."
                 )
-        self._told_apart(nodes[..., weights[-1] > BULK * weights[-1].max()], point)
+        *_, best = weights
+        self._told_apart(nodes[..., best > BULK * best.max()], point)
         found = size = 0.0
         for start in range(0, weights.shape[1], NODES):
             part = slice(start, start + NODES)
             values = _values(f, nodes[..., part], name)
             flat = values.reshape(len(values), -1)
             found = found + weights[:, part] @ flat
-            size = size + weights[-1, part] @ np.abs(flat)
+            size = size + best[part] @ np.abs(flat)
         shape = values.shape[1:]
         return found.reshape(-1, *shape), size.reshape(shape), weights
 

@@ -101,7 +101,7 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     arrays.instance(rng, "rng", np.random.Generator)
     done, mean, spread, powers = 0, 0.0, 0.0, None
     # In blocks that are merged by their means and their squared deviations, so that memory is bounded.
-    step = max(1, BLOCK // family.dim**2)
+    step = max(2, BLOCK // family.dim**2)
     for part in (min(step, size - start) for start in range(0, size, step)):
         with np.errstate(all="ignore"):
             x = family._observation(family._sample(unpacked, (part,), rng))

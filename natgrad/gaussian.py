@@ -9,7 +9,7 @@ import numpy as np
 
 from . import arrays
 from ._kernels import cholesky_last, solve_lower_last
-from ._quadrature import hermite, hermite_in, sinh_rule
+from ._quadrature import hermite, sinh_rule
 from ._special import SERIES_RADIUS, TAU, minus_log_beta, near_u_minus_log1p, u_minus_log1p
 from .family import Family
 
@@ -53,7 +53,7 @@ class Gaussian(Family):
 
     def _rules(self, theta):
         mu, tau = theta
-        z, weights = hermite()
+        (z,), weights = hermite(1)
         return mu + z / np.sqrt(tau), weights
 
     def _fisher(self, theta):
@@ -251,7 +251,7 @@ class MultivariateGaussian(Family):
         return np.stack([v + m for v, m in zip(x, theta[0], strict=True)], axis=-1)
 
     def _rules(self, theta):
-        z, weights = hermite_in(self.n)
+        z, weights = hermite(self.n)
         return theta[0][:, None] + self._inverse(theta[2]).T @ z, weights
 
     def _fisher(self, theta):
@@ -260,7 +260,7 @@ class MultivariateGaussian(Family):
         times = self._times.astype(s.dtype).reshape(-1, *[1] * (s.ndim - 2))
         found = np.zeros((self.dim, self.dim, *s.shape[2:]), s.dtype)
         found[:n, :n] = _mirrored(precision)
-        pairs = s[i[:, None], i] * s[j[:, None], j] + s[i[:, None], j] * s[j[:, None], i]
+        pairs = s[np.ix_(i, i)] * s[np.ix_(j, j)] + s[np.ix_(i, j)] * s[np.ix_(j, i)]
         found[n:, n:] = times[:, None] * times * pairs
         return found
 

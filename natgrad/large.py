@@ -110,7 +110,7 @@ class LowRank(Metric):
         y *= math.sqrt(self._shift)
         mantissa, power = math.frexp(self._damping)
         squared = (np.vecdot(y, y) + np.vecdot(z, z)) / mantissa
-        return self._like(g, np.ldexp(squared, 2 * exponent[..., 0] - power))
+        return self._like(g, np.ldexp(squared, 2 * exponent.squeeze(-1) - power))
 
     def _solve(self, g):
         _, z, exponent = self._woodbury(g)
@@ -248,17 +248,19 @@ class MatrixFree(Metric):
 
     def _each(self, verb: Callable[[np.ndarray], tuple], v: np.ndarray) -> list[np.ndarray]:
         """What a verb gives for each vector, with the leading axes of v."""
-        found = zip(*map(verb, v.astype(np.float64).reshape(-1, self.dim)), strict=True)
-        return [np.reshape(part, (*v.shape[:-1], *np.shape(part[0]))) for part in found]
+        found = map(np.stack, zip(*map(verb, v.astype(np.float64).reshape(-1, self.dim)), strict=True))
+        return [part.reshape((*v.shape[:-1], *part.shape[1:])) for part in found]
 
     def _apply(self, v):
-        return self._each(lambda v: (self._product(v).astype(np.float64),), v)[0]
+        (found,) = self._each(lambda v: (self._product(v).astype(np.float64),), v)
+        return found
 
     def _solve(self, g):
         return self._each(self._conjugate_gradients, g)[0]
 
     def _squared_norm(self, v):
-        return self._each(self._energy, v)[0]
+        (found,) = self._each(self._energy, v)
+        return found
 
     def _energy(self, v: np.ndarray) -> tuple[float]:
         exponent = np.frexp(np.abs(v).max())[1]
@@ -291,7 +293,7 @@ class MatrixFree(Metric):
                     f"but it is {size / length:.2g} after {iterations} iterations."
                 )
             last, squared, direction = size, size**2, residual.copy()
-            while squared > (goal / 2) ** 2 and iterations < self._iterations:
+            while squared > goal * goal and iterations < self._iterations:
                 product = self._product(direction)
                 step = squared / self._curvature(direction, product)
                 v += step * direction

@@ -128,8 +128,8 @@ def from_scores(scores: ArrayLike) -> Metric:
     scores = arrays.vector(scores, "scores")
     if scores.ndim < 2 or scores.shape[-2] < scores.shape[-1]:
         raise ValueError(f"`scores` must have at least as many rows as columns, but its shape is {scores.shape}.")
-    root = np.sqrt(scores.dtype.type(scores.shape[-2]))
-    factor = arrays.triangle(scores, "scores", "have independent columns") / root
+    factor = arrays.triangle(scores, "scores", "have independent columns")
+    factor /= np.sqrt(scores.shape[-2])
     with np.errstate(over="ignore", under="ignore"):
         tensor = scores.mT @ scores / scores.shape[-2]
     return Dense._from_factor(_in_range(tensor, scores, "scores"), factor)

@@ -85,7 +85,7 @@ class Metric(ABC):
 
     def _inner(self, u, v):
         i, j = arrays.exponents(u), arrays.exponents(v)
-        return np.ldexp(np.vecdot(np.ldexp(u, -i), self._apply(np.ldexp(v, -j))), (i + j)[..., 0])
+        return np.ldexp(np.vecdot(np.ldexp(u, -i), self._apply(np.ldexp(v, -j))), (i + j).squeeze(-1))
 
     def norm(self, v: ArrayLike) -> np.ndarray:
         """The norm ‖v‖ of vectors, shape (...); it overflows only if the result does."""
@@ -113,7 +113,7 @@ def _root(squared: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndar
         return np.sqrt(found)
     # Scaling by a power of two is exact, and keeps the squares of very long and very short vectors in range.
     exponent = arrays.exponents(v)
-    return np.ldexp(np.sqrt(squared(np.ldexp(v, -exponent))), exponent[..., 0])
+    return np.ldexp(np.sqrt(squared(np.ldexp(v, -exponent))), exponent.squeeze(-1))
 
 
 class Dense(Metric):
@@ -143,7 +143,8 @@ class Dense(Metric):
         return metric
 
     def _hold(self, tensor: np.ndarray, factor: np.ndarray, packed: bool) -> None:
-        self.dim, self.batch, self.dtype, self._factor = tensor.shape[-1], tensor.shape[:-2], tensor.dtype, factor
+        *batch, self.dim, _ = tensor.shape
+        self.batch, self.dtype, self._factor = tuple(batch), tensor.dtype, factor
         if self.batch:  # to copy many would take longer than to factorise them
             return
         if packed and self.dim >= _kernels.LARGE:  # the other triangle of the factor is that of G
@@ -182,8 +183,10 @@ class Dense(Metric):
     def _squared_dual_norm(self, g):
         if not self.batch:
             return _kernels.squared_lengths(self._inverse_factor, g, transposed=False)
-        many = self.dim <= _kernels.BATCH_SIZE
-        w = _kernels.solve_many(self._factor, g, twice=False) if many else np.matvec(self._inverse_factor, g)
+        if self.dim <= _kernels.BATCH_SIZE:
+            w = _kernels.solve_many(self._factor, g, twice=False)
+        else:
+            w = np.matvec(self._inverse_factor, g)
         return np.vecdot(w, w)
 
     def refined_solve(self, g: ArrayLike) -> Refined:
@@ -212,12 +215,11 @@ class Dense(Metric):
         scale = np.exp2(-np.round(0.5 * np.log2(self._tensor.diagonal().astype(np.float64))))
         tensor, factor = scale[:, None] * self._tensor * scale, scale[:, None] * np.tril(self._factor)
         condition = _kernels.condition(factor, np.linalg.norm(tensor, 1))
-        product = _kernels.ExactProduct(tensor)
         with np.errstate(all="ignore"):
             unit = arrays.exponents(g)
             rows = np.ldexp(g, -unit) * scale
             unit, rows = unit + arrays.exponents(rows), np.ldexp(rows, -arrays.exponents(rows)).reshape(-1, self.dim)
-            solutions = [product.solve(factor, row) for row in rows]
+            solutions = [_kernels.refine(tensor, factor, row) for row in rows]
             if any(solution is None for solution in solutions):
                 raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
             value = np.ldexp(scale * np.reshape(solutions, g.shape), unit)

@@ -120,7 +120,7 @@ def _relative(v: np.ndarray, weights: np.ndarray, sign: int) -> tuple:
     """
     (mantissa, exponent), (m, e) = np.frexp(v.astype(np.float64)), np.frexp(weights.astype(np.float64))
     mantissa, exponent = np.abs(mantissa) * m**sign, exponent + sign * e
-    top = np.where(mantissa > 0, exponent, -9999).max(axis=-1, keepdims=True)
+    top = np.where(mantissa > 0, exponent, exponent.min()).max(axis=-1, keepdims=True)
     sizes = np.ldexp(mantissa, exponent - top)
     largest = sizes.max(axis=-1, keepdims=True)
     largest[largest == 0] = 1
@@ -128,7 +128,7 @@ def _relative(v: np.ndarray, weights: np.ndarray, sign: int) -> tuple:
     # A large power of a t close to one needs its distance from one, which t itself has lost.
     logs = np.log1p(np.maximum((sizes - largest) / largest, -0.5))
     power = lambda exponent: np.where(t > 0.5, np.exp(exponent * logs), t**exponent)
-    return lambda factor: np.ldexp(largest[..., 0] * factor, top[..., 0]), power
+    return lambda factor: np.ldexp(largest.squeeze(-1) * factor, top.squeeze(-1)), power
 
 
 class Spectral(Norm):

@@ -50,19 +50,20 @@ class Exponential(Family):
         return [1 / rate - x]
 
     def _sample(self, theta, shape, rng):
-        return rng.standard_exponential(shape) / theta[0]
+        (rate,) = theta
+        return rng.standard_exponential(shape) / rate
 
     def _rules(self, theta):
-        x, weights = _unit_exponential()
-        return x / theta[0], weights
+        (rate,), (x, weights) = theta, _unit_exponential()
+        return x / rate, weights
 
     def _fisher(self, theta):
         (rate,) = theta
         return [[1 / rate**2]]
 
     def _kl(self, theta0, theta1, step):
-        (p,), (q,) = theta0, theta1
-        return u_minus_log1p(step[0] / p, q / p)
+        (p,), (q,), (change,) = theta0, theta1, step
+        return u_minus_log1p(change / p, q / p)
 
 
 class Gamma(Family):
@@ -147,8 +148,10 @@ class Beta(Family):
         s, scale = a + b, log_gamma_excess(a + b) - log_gamma_excess(a) - log_gamma_excess(b)
 
         def log_density(v):
-            near = np.where(v < 0, a, b)
-            return scale - near * np.abs(v) - s * np.log1p(near / s * np.expm1(-np.abs(v)))
+            # Of the two ways to write it, in which a and b change places, the one in which less cancels.
+            w, less = (v, a) if a < b else (-v, b)
+            rise = np.log1p(less / s * np.expm1(np.minimum(w, LARGEST))) + np.maximum(w - LARGEST, 0)
+            return scale + less * w - s * rise
 
         odds, center = np.log(a / b), np.log(max(a, 1.0) / max(b, 1.0))
         v, weights = sinh_rule(log_density, a * (b / s), center - odds, LEAST - odds, -LEAST - odds)

@@ -91,7 +91,10 @@ OTHER = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), pair.spli
 # Matrices by name, or transposed, that need not be symmetric.
 MATRIX = re.compile(r"\b([JLMQ][7n]?|frame|factor|triangle|root|quarter|rotation|squeezed|turn)\b|\.m?T\b")
 # What decides how large the parts are that something is computed in, or by which of two ways, and not what it is.
-SPEED = {"SMALL", "LARGE", "BATCH_SIZE", "BLOCK", "NODES", "FEW", "_by_lapack", "_block"}
+SPEED = {"SMALL", "LARGE", "BATCH_SIZE", "BLOCK", "TILE", "NODES", "FEW", "_by_lapack", "_block"}
+# Bounds of what is still good enough.
+TOLERANCE = re.compile(r".*_TOLERANCE|.*ROUNDINGS?|ACCURACY")
+KEYWORDS = {"strict", "copy", "clean", "overwrite", "overwrite_b", "maxsize"}
 # Functions that don't care for the order of their first two arguments.
 SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max", "logaddexp"}
 SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes", "product", "_curvature", "minus_log_beta"}
@@ -128,13 +131,14 @@ def end(node):
 
 def spared_in_module(tree):
     """What is not mathematics in a module: annotations, the texts of errors, what a type checker reads, keywords that
-    decide what is copied and whether lengths that are equal are compared, and what decides about speed.
+    decide what is copied or remembered and whether lengths that are equal are compared, what decides about speed, how
+    strict a bound is, a seed; and whether it is a matrix or its transpose that is asked for its dtype.
     """
     for node in ast.walk(tree):
         notes = [getattr(node, "annotation", None), getattr(node, "returns", None)]
         yield from ((start(note), end(note)) for note in notes if note)
         checking = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        keyword = isinstance(node, ast.keyword) and node.arg in ("strict", "copy", "clean", "overwrite_b")
+        keyword = isinstance(node, ast.keyword) and node.arg in KEYWORDS
         if checking or keyword or isinstance(node, (ast.Raise, ast.JoinedStr)):
             yield start(node), end(node)
         match node:
@@ -145,6 +149,12 @@ def spared_in_module(tree):
                 yield from ((start(n), end(n)) for n in shape if isinstance(n, ast.UnaryOp))
             case ast.Assign(targets=[target], value=value) if names_in(target) & SPEED or "BLOCK" in names_in(value):
                 yield start(value), end(value)
+            case ast.Assign(targets=[ast.Name(id=name)], value=value) if TOLERANCE.fullmatch(name):
+                yield start(value), end(value)
+            case ast.Attribute(value=ast.Name() as part, attr="dtype" | "ndim"):
+                yield start(part), end(part)
+            case ast.Call(func=ast.Attribute(attr="result_type" | "default_rng"), args=parts):
+                yield from ((start(part), end(part)) for part in parts if isinstance(part, (ast.Name, ast.Constant)))
 
 
 def names_in(tree):

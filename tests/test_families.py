@@ -21,7 +21,7 @@ from tolerances import (
 )
 
 import natgrad as ng
-from natgrad._quadrature import hermite_in
+from natgrad._quadrature import FALL, hermite, sinh_rule
 
 # So many that cancellation is no concern.
 DIGITS = 60
@@ -456,11 +456,12 @@ def test_textbook_divergences_are_their_definition(at, distance):
         assert_close(case.mean(theta, log_ratio), float(case.kl(p, q)), QUADRATURE, 1.0)
 
 
-@pytest.mark.parametrize(("a", "b"), [(0.3, 1e6), (1e-3, 1e3), (25.0, 3e4), (9.5, 11.0)])
+@pytest.mark.parametrize(("a", "b"), [(0.3, 1e6), (5e-5, 6e5), (1e-3, 1e3), (25.0, 3e4), (9.5, 11.0)])
 def test_kl_of_beta_with_parameters_far_apart(a, b):
     family = ng.Beta()
-    for distance in (1e-7, -1e-3, 0.3, 3.0):
-        for other in [a * np.exp(distance), b * np.exp(-0.7 * distance)], [a * np.exp(distance), b * np.exp(distance)]:
+    for distance in (1e-7, -1e-5, -1e-3, 0.3, 3.0):
+        for rise, fall in (1, -0.7), (1, 1), (-0.02, 1):
+            other = [a * np.exp(rise * distance), b * np.exp(fall * distance)]
             with mp.workdps(DIGITS):
                 exact = kl_beta([mp.mpf(a), mp.mpf(b)], [mp.mpf(t) for t in other])
                 error = abs(mp.mpf(float(family.kl([a, b], other))) / exact - 1)
@@ -472,14 +473,15 @@ def test_kl_of_beta_with_parameters_far_apart(a, b):
 @pytest.mark.parametrize(
     ("family", "theta"),
     [
-        *((ng.Beta(), theta) for theta in ([0.2, 1e4], [1e4, 0.2])),
+        *((ng.Beta(), theta) for theta in ([0.05, 0.05], [0.2, 1e4], [1e4, 0.2])),
+        *((ng.Beta(), theta) for theta in ([1e9, 0.5], [3, 1e10], [1e12, 1e3], [1, 1e14])),
         *((ng.Gamma(), theta) for theta in ([0.2, 1e100], [0.2, 1e-100], [1e4, 1e100], [1e4, 1e-100])),
         *((ng.Poisson(), theta) for theta in ([1e-60], [3e3], [1e6], [1e12])),
     ],
 )
 def test_quadrature_of_densities_far_from_one(family, theta):
     expected = family.fisher(theta)
-    assert_close(ng.fisher_information(family, theta), expected, QUADRATURE, scale_of(expected))
+    assert_close(ng.fisher_information(family, theta), expected, EXACT, scale_of(expected))
 
 
 def scale_of(fisher):
@@ -589,6 +591,12 @@ def test_samples_are_reproducible_and_independent(case):
     assert (draw(3) != draw(4)).any()
     # Two columns of independent draws are uncorrelated, up to 1/√N.
     assert abs(np.corrcoef(draw(3).T)[0, 1]) < MONTE_CARLO / np.sqrt(500)
+
+
+def test_draws_of_location_and_scale_go_up_with_those_they_are_made_of():
+    theta, seed = [1, 4], np.random.default_rng
+    assert (ng.Gaussian().sample(theta, 9, seed(3)) == 1 + seed(3).standard_normal(9) / 2).all()
+    assert (ng.StudentT(5).sample(theta, 9, seed(3)) == 1 + 4 * seed(3).standard_t(5, 9)).all()
 
 
 def test_sample_shapes(case):
@@ -883,7 +891,7 @@ def test_the_first_wrong_precision_is_the_one_named():
 
 @pytest.mark.parametrize(("n", "sizes"), [(1, (64, 100)), (2, (64, 100)), (3, (29, 46)), (5, (6, 10)), (8, (3, 4))])
 def test_as_many_nodes_as_are_affordable(n, sizes):
-    nodes, weights = hermite_in(n)
+    nodes, weights = hermite(n)
     assert nodes.shape == (n, sum(size**n for size in sizes))
     assert [np.count_nonzero(row) for row in weights] == [size**n for size in sizes]
     assert_close(weights @ nodes.T**2, np.ones((2, n)), EXACT)
@@ -960,6 +968,21 @@ def test_densities_too_narrow_to_tell_observations_apart_are_refused(family, the
     for call in ng.kl_divergence, ng.chi2_divergence:
         with pytest.raises(ValueError, match=f"^`p` {reason}"):
             call(family, theta, theta)
+
+
+def test_proportions_that_are_told_apart_by_one_of_their_two_forms():
+    # 1 − x is rounded to one; the mean square of ln x is that of −1/a.
+    value, error = ng.fisher_monte_carlo(ng.Beta(), [1, 1e18], 1000, np.random.default_rng(0))
+    assert abs(value[0, 0] - ng.Beta().fisher([1, 1e18])[0, 0]) < MONTE_CARLO * error[0, 0]
+
+
+@pytest.mark.parametrize("k", [1e4, 100.0, 1.0, 0.1])
+def test_nodes_reach_as_far_as_a_density_falls(k):
+    log_density = lambda v: k * (v - np.expm1(v))
+    nodes, _ = sinh_rule(log_density, k, 0.0, -1e9, 700.0)
+    ends = log_density(nodes[[0, -1]])
+    assert (ends > -FALL).all()
+    assert (ends < -0.85 * FALL).all()
 
 
 @pytest.mark.parametrize("family", [ng.Bernoulli(), ng.Poisson()])

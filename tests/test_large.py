@@ -87,6 +87,11 @@ def test_the_plain_formula_would_be_wrong():
     assert error(plain, precise(SCORES, damping, gradient)) > 1e-4
 
 
+def test_squares_out_of_range_are_blamed_on_the_largest_number():
+    with pytest.raises(ValueError, match=r"their largest is 1e\+200\.$"):
+        ng.LowRank([[1e200, 1]], 1)
+
+
 @pytest.mark.parametrize("damping", [1.0, 1e-2, 1e-6, 1e-10])
 def test_repeated_scores_and_more_scores_than_coordinates(damping):
     metric = ng.LowRank(TWICE, damping)
@@ -288,6 +293,8 @@ def test_no_convergence_says_how_far_it_came():
     few = r"^`matvec` must let .* residual of 1e-08, but it is \S+ after 7 iterations\.$"
     with pytest.raises(ValueError, match=few):
         ng.MatrixFree(lambda v: matrix @ v, 100, iterations=7).solve(np.ones(100))
+    with pytest.raises(ValueError, match=r" after 1000 iterations\.$"):
+        ng.MatrixFree(lambda v: np.logspace(0, 12, 3000) * v, 3000).solve(np.ones(3000))
     # Not to be had in float64, and given up long before the limit.
     with pytest.raises(ValueError, match=r"but it is \S+ after \d{2,4} iterations"):
         ng.MatrixFree(lambda v: matrix @ v, 100, 1e-16, 10**9).solve(np.ones(100))

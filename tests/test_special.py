@@ -13,6 +13,7 @@ from natgrad._special import (
     exact_sum,
     log_gamma_excess,
     log_gamma_excess_divergence,
+    near_u_minus_log1p,
     polygamma_differences,
     product,
     turn,
@@ -44,6 +45,13 @@ def test_u_minus_log1p_keeps_all_digits_throughout():
         expected = np.array([exact(v) for v in u])
         one_plus_u = np.array([float(1 + mp.mpf(v)) for v in u])
     assert_close(u_minus_log1p(u, one_plus_u), expected, FULL, expected)
+
+
+def test_the_series_of_u_minus_log1p_ends_where_nothing_is_left():
+    # At its edge, on average over what rounding does.
+    u = np.linspace(-SERIES_RADIUS, -0.195, 200)[1:]
+    errors = near_u_minus_log1p(u.copy()) / np.array([exact(v) for v in u]) - 1
+    assert abs(errors.mean()) < 5e-16
 
 
 def test_u_minus_log1p_where_u_is_minus_one_to_all_its_digits():

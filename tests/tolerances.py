@@ -14,7 +14,7 @@ DIVERGENCE = 1e-13
 # The same in float32, which carries seven digits.
 SINGLE = 1e-5
 # An integral found by quadrature, on either side of the comparison.
-QUADRATURE = 1e-9
+QUADRATURE = 1e-11
 # A derivative found by finite differences.
 DIFFERENCES = 1e-7
 # A maximum found by a general optimiser.
