@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import arrays
 from .family import Family
 from .metric import Metric
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 # How far E_p[q/p] may be from one before the rule is known to have missed a part of q.
 MASS_TOLERANCE = 1e-9

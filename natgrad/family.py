@@ -8,15 +8,13 @@ from __future__ import annotations  # or naming numpy.random in a signature woul
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import arrays
 from ._kernels import blocks
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 # Two rules that agree are the evidence that an expectation exists and has been found.
 QUADRATURE_TOLERANCE = 1e-9

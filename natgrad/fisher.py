@@ -3,17 +3,14 @@
 from __future__ import annotations  # or naming numpy.random in a signature would import it
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import arrays
 from .family import Estimate, Family, filled
 from .metric import Dense, Metric
 from .taylor import HESSIAN_STEP, _hessian, _steps
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 # Numbers in a block: two megabytes, which is little memory, and a part of it little cache.
 BLOCK = 2**18

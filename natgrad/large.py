@@ -6,15 +6,13 @@ import math
 from collections.abc import Callable, Iterator
 from functools import reduce
 from operator import iadd
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import _kernels, arrays
 from .metric import Metric, _root
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 # A solution whose estimated error is larger is refused: half of the digits would be lost.
 ACCURACY = 1e-8

@@ -5,15 +5,11 @@ Each has a function of its own, so that nobody inverts the wrong one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import arrays
 from .metric import Dense, Metric
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 class Dual(Metric):

@@ -9,14 +9,12 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import _kernels, arrays
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 class Metric(ABC):

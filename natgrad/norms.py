@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import arrays
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 # In the place of infinity: as an exponent it takes all that is less than one to zero, as a root all there is to one.
 HUGE = 1e300

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import arrays
 from .metric import Metric, _root
 from .norms import Norm
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 
 def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Norm) -> np.ndarray:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from . import arrays
-
-if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
 
 # Central differences of fourth order: f′ ≈ Σ c f(x + kh) / h. The steps balance truncation (h⁴) against rounding.
 OFFSETS = np.array([-2, -1, 1, 2])
