@@ -27,6 +27,7 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 FOLDER = Path(__file__).parent
+NO_BREAK = "\N{NON-BREAKING HYPHEN}"
 # The sign tells the verdicts apart without colour.
 SIGNS = {
     "proved": "■",
@@ -328,7 +329,8 @@ def mutants(folder=FOLDER):
     if not path.exists():
         return "It has not been run for this edition yet."
     result = json.loads(path.read_text(encoding="utf-8"))
-    text = "| changed | changes | noticed | share | on | at commit |\n"
+    # What is to be seen first on a phone comes first; nothing is broken in two.
+    text = "| changed | noticed | of | share | on | at commit |\n"
     text += "|---|--:|--:|--:|---|---|\n"
     survivors = {}
     for part, runs in result.items():
@@ -340,8 +342,8 @@ def mutants(folder=FOLDER):
         )
         text += counts(f"**the {part}**", killed, survived) + " | |\n"
         for name, run in runs.items():
-            text += counts(f"`{name}`", run["killed"], run["survived"])
-            text += f" {run['date']} | `{run['commit']}` |\n"
+            text += counts(short(name, part), run["killed"], run["survived"])
+            text += f" {run['date'].replace('-', NO_BREAK)} | `{run['commit']}` |\n"
             for one in run["survivors"]:
                 survivors.setdefault(one["reason"], []).append(
                     f"- {one['where']}: `` {one['change']} ``\n"
@@ -356,9 +358,16 @@ def mutants(folder=FOLDER):
     return text
 
 
+def short(name, part):
+    if part == "package":
+        return f"`{name}`"
+    return re.sub(r"(\d+)_.*", r"chapter \1", name)
+
+
 def counts(name, killed, survived):
     total = max(killed + survived, 1)
-    return f"| {name} | {total} | {killed} | {100 * killed / total:.1f} % |"
+    share = f"{100 * killed / total:.1f}\N{NO-BREAK SPACE}%"
+    return f"| {name} | {killed} | {total} | {share} |"
 
 
 class Concordance(SphinxDirective):
