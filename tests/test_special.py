@@ -126,3 +126,14 @@ def test_turns_keep_their_digits(distance):
         # In twice the precision: sixteen more digits than the products have.
         rounding = np.finfo(float).eps ** 2 * x0 * np.maximum(y1, np.abs(y1 - y0))
         assert_close(turn(x0, y0, x1, y1, x1 - x0, y1 - y0), expected, FULL, np.abs(expected) + 100 * rounding)
+
+
+def test_turns_by_changes_of_which_more_is_known():
+    # Digits of dx and dy that x1 and y1 have no place for, beside large numbers and small ones.
+    rng = np.random.default_rng(1)
+    x0, y0 = np.exp(5 * rng.standard_normal((2, 300)))
+    dx, dy = 1e-9 * rng.standard_normal((2, 300)) * (x0, y0)
+    with mp.workdps(60):
+        exact = [mp.mpf(a) * mp.mpf(d) - mp.mpf(b) * mp.mpf(c) for a, b, c, d in zip(x0, y0, dx, dy, strict=True)]
+        expected = np.array([float(v) for v in exact])
+    assert_close(turn(x0, y0, x0 + dx, y0 + dy, dx, dy), expected, FULL, np.abs(expected))
