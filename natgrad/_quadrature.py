@@ -24,17 +24,22 @@ def hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
     most = min(MOST, int(MOST_NODES ** (1 / n) + 1e-9))
     if most < 4:
         raise ValueError(f"`theta` must have at most 8 dimensions to be integrated over, but there are {n}.")
-    # For the weight exp(−z²/2), normalised so that the weights are those of a standard Gaussian.
-    rules = [np.polynomial.hermite_e.hermegauss(size) for size in (max(3, int(COARSE * most)), most)]
-    nodes, weights = [], []
-    for z, w in rules:
-        index = np.indices((z.size,) * n).reshape(n, -1)
-        nodes.append(z[index])
-        weights.append((w / np.sqrt(2 * np.pi))[index].prod(axis=0))
-    (first, second), sizes = weights, [each.size for each in weights]
-    both = np.zeros((2, sum(sizes)))
-    both[0, : sizes[0]], both[1, sizes[0] :] = first, second
-    return arrays.frozen(np.concatenate(nodes, axis=-1)), arrays.frozen(both)
+    rules = []
+    for size in max(3, int(COARSE * most)), most:
+        # For the weight exp(−z²/2), normalised so that the weights are those of a standard Gaussian.
+        z, weights = np.polynomial.hermite_e.hermegauss(size)
+        index = np.indices((size,) * n).reshape(n, -1)
+        rules.append((z[index], (weights / np.sqrt(2 * np.pi))[index].prod(axis=0)))
+    nodes, weights = both(*rules)
+    return arrays.frozen(nodes), arrays.frozen(weights)
+
+
+def both(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """The nodes of two rules side by side, and a row of weights for each."""
+    (nodes, a), (others, b) = first, second
+    weights = np.zeros((2, a.size + b.size))
+    weights[0, : a.size], weights[1, a.size :] = a, b
+    return np.concatenate([nodes, others], axis=-1), weights
 
 
 def sinh_rule(log_density: Callable, k: float, center: float, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
@@ -51,11 +56,7 @@ def sinh_rule(log_density: Callable, k: float, center: float, low: float, high: 
     t, v = t[reached], v[reached]
     logs = log_density(v)
     kept = logs > -FALL
-    return v[kept], two_rules(c * STEP * (np.cosh(t) * np.exp(logs))[kept], logs[kept], 2)
-
-
-def two_rules(weights: np.ndarray, logs: np.ndarray, stride: int) -> np.ndarray:
-    """Beside these weights those of a rule that takes every so many of the nodes, and sees less of the tails."""
-    coarse = np.zeros_like(weights)
-    coarse[::stride] = stride * np.where(logs > -COARSE_FALL, weights, 0)[::stride]
-    return np.stack([coarse, weights])
+    logs, fine = logs[kept], c * STEP * (np.cosh(t) * np.exp(logs))[kept]
+    coarse = np.zeros_like(fine)
+    coarse[::2] = 2 * np.where(logs > -COARSE_FALL, fine, 0)[::2]
+    return v[kept], np.stack([coarse, fine])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import arrays
-from ._quadrature import two_rules
+from ._quadrature import COARSE_FALL, FALL, both
 from ._special import exact_sum, log_gamma_excess, u_minus_log1p
 from .family import Family, inside
 
@@ -140,14 +140,17 @@ class Poisson(Family):
         return rng.poisson(rate, shape).astype(np.float64)
 
     def _rules(self, theta):
-        # Every count, or so many that a smooth function is summed as well by every s-th, and every 2s-th, of them.
+        # Every count; or if these are too many every s-th, as good for a smooth function, beside every (s + 1)-th. What
+        # has a period, such as being even, one of the two sees, so that they disagree.
         (rate,) = theta
         reach = 200.0 + 25.0 * np.sqrt(rate)  # the logarithm falls by more than 300 on the way (Bennett's inequality)
         low, high = np.floor(max(0.0, rate - reach)), np.ceil(rate + reach)
-        stride = 1 + (high - low) // 4000
-        x = np.arange(low, high + 1, stride)
-        logs = self._log_prob(theta, x)
-        return x, two_rules(stride * np.exp(logs), logs, 1 if stride == 1 else 2)
+        rules, stride = [], 1 + (high - low) // 4000
+        for step, fall in (stride + (stride > 1), COARSE_FALL), (stride, FALL):
+            x = np.arange(low, high + 1, step)
+            logs = self._log_prob(theta, x)
+            rules.append((x[logs > -fall], step * np.exp(logs[logs > -fall])))
+        return both(*rules)
 
     def _fisher(self, theta):
         (rate,) = theta

@@ -976,6 +976,19 @@ def test_proportions_that_are_told_apart_by_one_of_their_two_forms():
     assert abs(value[0, 0] - ng.Beta().fisher([1, 1e18])[0, 0]) < MONTE_CARLO * error[0, 0]
 
 
+@pytest.mark.parametrize("rate", [1e3, 5e3, 1e4, 1e6, 1e8, 1e12])
+def test_counts_that_are_skipped_are_missed_by_one_of_two_rules(rate):
+    family, refused = ng.Poisson(), 0
+    for period in range(2, 10):
+        try:
+            found = family.expect([rate], lambda x, period=period: x % period == 0)
+        except ValueError:
+            refused += 1
+        else:
+            assert_close(found, 1 / period, QUADRATURE)
+    assert (refused > 0) == (rate > 6e3)
+
+
 @pytest.mark.parametrize("k", [1e4, 100.0, 1.0, 0.1])
 def test_nodes_reach_as_far_as_a_density_falls(k):
     log_density = lambda v: k * (v - np.expm1(v))
