@@ -183,9 +183,9 @@ def refine(matrix: np.ndarray, factor: np.ndarray, g: np.ndarray) -> np.ndarray 
     x, tail, left, white = np.zeros_like(g), np.zeros_like(g), g, inverse @ g
     step = inverse.T @ white
     for _ in range(50):
-        if not left.any():
+        if (gain := step @ left) == 0:
             return x + tail
-        move = step * (step @ left / -(step @ residual(matrix, np.zeros_like(g), step)))
+        move = step * (gain / -(step @ residual(matrix, np.zeros_like(g), step)))
         total = x + move
         part = total - x
         tail += (x - (total - part)) + (move - part)

@@ -162,3 +162,19 @@ def stirling_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.nd
         if m % 2:
             found = found + STIRLING[m // 2] * outer
     return scale * found
+
+
+def stirling_divergence_rise(b, a, step, more_b, more_a, more_step) -> np.ndarray:
+    """By how much that rises if b, a and the step rise by these: the same sums, of changes, of which none cancels."""
+    p, q, squared = 1 / a, 1 / b, step * step
+    dp, dq, dsquared = -p * more_a / (a + more_a), -q * more_b / (b + more_b), more_step * (2 * step + more_step)
+    high_p, high_q = p + dp, q + dq
+    power, inner, outer, found, dpower, dinner, douter, dfound = p, 0.0, 0.0, 0.0, dp, 0.0, 0.0, 0.0
+    for m in range(1, 2 * len(STIRLING)):
+        inner, dinner = inner * q + power, dinner * high_q + inner * dq + dpower
+        outer, douter = outer * p + inner, douter * high_p + outer * dp + dinner
+        power, dpower = power * p, dpower * high_p + power * dp
+        if m % 2:
+            found, dfound = found + STIRLING[m // 2] * outer, dfound + STIRLING[m // 2] * douter
+    dscale = dsquared * high_p * high_q + squared * (dp * high_q + p * dq)
+    return dscale * (found + dfound) + squared * p * q * dfound

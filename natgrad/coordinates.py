@@ -81,7 +81,10 @@ class Reparametrized(Family):
             unit = 1 / np.hypot.reduce(jacobian / scale, axis=0)
         if not np.isfinite(unit).all():
             raise ValueError("`coordinates` must have an invertible Jacobian, but one of its columns is not.")
-        start, steps = _steps(phi, unit, GRADIENT_STEP, name)
+        try:
+            start, steps = _steps(phi, unit, GRADIENT_STEP, name)
+        except ValueError:  # differences see nothing so far from zero, but perhaps elsewhere
+            return
         expected = _gradient(lambda p: self._map(p, name)[0], start, steps, name)
         error = np.abs(jacobian - expected) * unit / scale
         if error.max() > JACOBIAN_TOLERANCE:

@@ -9,6 +9,9 @@ from ._quadrature import COARSE_FALL, FALL, both
 from ._special import exact_sum, log_gamma_excess, u_minus_log1p
 from .family import Family, inside
 
+# Above this rate counts are drawn from a normal distribution, with a correction for its skewness.
+MANY = 1e9
+
 
 class Categorical(Family):
     """One of k outcomes, x = 0, …, k − 1: θᵢ is the probability of x = i for i ≥ 1, and 1 − Σθ that of x = 0.
@@ -136,8 +139,12 @@ class Poisson(Family):
         return [(x - rate) / rate]
 
     def _sample(self, theta, shape, rng):
-        (rate,) = theta
-        return rng.poisson(rate, shape).astype(np.float64)
+        (rate,), few = theta, np.minimum(theta[0], MANY)
+        x = rng.poisson(few, shape).astype(np.float64)
+        if (rate > MANY).any():  # where numpy's loses digits; Cornish and Fisher's expansion is exact to one in a rate
+            z = rng.standard_normal(shape)
+            x = np.where(rate > MANY, np.rint(rate + np.sqrt(rate) * z + (z * z - 1) / 6), x)
+        return x
 
     def _rules(self, theta):
         # Every count; or if these are too many every s-th, as good for a smooth function, beside every (s + 1)-th. What

@@ -18,8 +18,8 @@ from ._kernels import blocks
 
 # Two rules that agree are the evidence that an expectation exists and has been found.
 QUADRATURE_TOLERANCE = 1e-9
-# Nodes of at least this part of the largest weight are the bulk of a density.
-BULK = 1e-3
+# Nodes of at least this part of the largest weight are the bulk of a density, whose width is to have so many places.
+BULK, PLACES = 1e-3, 1e3
 # So many nodes are looked at in one go, which bounds the memory of an expectation in many dimensions.
 NODES = 4096
 
@@ -100,6 +100,10 @@ class Family(ABC):
     @abstractmethod
     def _sample(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray: ...
 
+    def _draw(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """As `_sample`, in the form that `_observation` returns, and before anything is rounded to what is possible."""
+        return self._observation(self._sample(theta, shape, rng))
+
     @abstractmethod
     def _rules(self, theta: Sequence) -> tuple[np.ndarray, np.ndarray]:
         """Nodes for E_θ, and weights, one row for each rule: an exact one, or a good and a better one."""
@@ -135,7 +139,8 @@ class Family(ABC):
 
     def _told_apart(self, x: np.ndarray, name: str) -> None:
         """Raise if rounding makes the bulk of a density a single x, in the form that `_observation` returns."""
-        apart = x.max(axis=-1) > x.min(axis=-1)
+        low, high = x.min(axis=-1), x.max(axis=-1)
+        apart = high - low > PLACES * np.spacing(np.maximum(np.abs(low), np.abs(high)))
         # All coordinates of a vector have to vary; of two forms of one number, x and 1 − x, one has the digits.
         if not (self._discrete or (apart.all() if self.event else apart.any())):
             raise ValueError(
@@ -152,7 +157,7 @@ class Family(ABC):
         theta, x = self._theta(theta), arrays.real(x, "x")
         arrays.broadcast(theta=theta.shape[1:], x=self._batch(x))
         with np.errstate(all="ignore"):
-            return _finite(hook(self._unpack(theta, "theta"), self._observation(x)), "`theta` and `x`", what)
+            return finite(hook(self._unpack(theta, "theta"), self._observation(x)), "`theta` and `x`", what)
 
     def log_prob(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The log density ln p_θ(x) in nats, shape (...), for `theta`, shape (..., dim), and `x`, (..., *event)."""
@@ -171,6 +176,8 @@ class Family(ABC):
 
     def expect(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature.
+
+        Quadrature does not see what f does between the nodes, which are less than the width of p_θ apart.
 
         Parameters
         ----------
@@ -194,19 +201,19 @@ class Family(ABC):
         np.float64(1.5)
         """
         arrays.function(f, "f")
-        return self._expect(self._point(theta)[1], lambda x: f(self._plain(x)), "f")
+        return self._expect(self._point(theta)[1], f, "f", plain=True)
 
     def estimate(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> Estimate:
         """As `expect`, with the difference of the two rules as an error estimate, however large it is."""
         arrays.function(f, "f")
-        values, *_ = self._integrate(self._point(theta)[1], lambda x: f(self._plain(x)), "f")
+        values, *_ = self._integrate(self._point(theta)[1], f, "f", plain=True)
         return Estimate(values[-1][()], np.abs(values[-1] - values[0])[()])
 
     def fisher(self, theta: ArrayLike) -> np.ndarray:
         """The Fisher information matrix F = E[SSᵀ], in closed form (sections 3.2 and 3.4): shape (..., dim, dim)."""
         with np.errstate(all="ignore"):
             found = filled(self._fisher(self._unpack(self._theta(theta), "theta")))
-        return np.moveaxis(_finite(found, "`theta`", "Fisher matrix"), (0, 1), (-2, -1))
+        return np.moveaxis(finite(found, "`theta`", "Fisher matrix"), (0, 1), (-2, -1))
 
     def kl(self, theta0: ArrayLike, theta1: ArrayLike) -> np.ndarray:
         """The divergence KL(p_θ₀ ‖ p_θ₁) in nats, shape (...): to 13 digits also nearby, in closed form if any."""
@@ -224,13 +231,13 @@ class Family(ABC):
                 if not arrays.all_finite(part):
                     for theta, name in zip(whole, names, strict=True):
                         arrays.real(theta, name)
-                    _finite(part, "`theta0` and `theta1`", "divergence")
+                    finite(part, "`theta0` and `theta1`", "divergence")
                 found[index] = part.reshape(found[index].shape)
         return found[()]
 
-    def _expect(self, theta: Sequence, f: Callable, name: str, scale=0.0, point: str = "theta") -> np.ndarray:
+    def _expect(self, theta: Sequence, f: Callable, name: str, scale=0.0, **options) -> np.ndarray:
         # The scale is what f would be without the rounding errors that may be all there is of it.
-        values, size, weights = self._integrate(theta, f, name, point)
+        values, size, weights = self._integrate(theta, f, name, **options)
         excess = np.abs(values[-1] - values[0]) - QUADRATURE_TOLERANCE * np.maximum(size, scale)
         if (excess > 0).any():
             worst, counts = np.argmax(excess), np.count_nonzero(weights, axis=1)
@@ -240,8 +247,10 @@ class Family(ABC):
             )
         return values[-1][()]
 
-    def _integrate(self, theta: Sequence, f: Callable, name: str, point: str = "theta") -> tuple[np.ndarray, ...]:
-        """E_θ[f] by each rule, E_θ|f| by the last, and the weights; f takes what `_observation` returns."""
+    def _integrate(
+        self, theta: Sequence, f: Callable, name: str, point: str = "theta", plain: bool = False
+    ) -> tuple[np.ndarray, ...]:
+        """E_θ[f] by each rule, E_θ|f| by the last, and the weights; f takes what `_observation` returns, or plain x."""
         with np.errstate(all="ignore"):
             nodes, weights = self._rules(theta)
         for mass in weights.sum(axis=1):
@@ -250,11 +259,15 @@ class Family(ABC):
                     f"`{point}` must have its mass of 1 in reach of quadrature, but that finds {mass:.12g}."
                 )
         *_, best = weights
-        self._told_apart(nodes[..., best > BULK * best.max()], point)
+        bulk = best > BULK * best.max()
+        if plain:
+            nodes = np.moveaxis(self._plain(nodes), 0, -1)
+        self._told_apart(nodes[..., bulk], point)
         found = size = 0.0
         for start in range(0, weights.shape[1], NODES):
             part = slice(start, start + NODES)
-            values = _values(f, nodes[..., part], name)
+            x = np.moveaxis(nodes[..., part], -1, 0) if plain else nodes[..., part]
+            values = _values(f, x, weights[0, part].size, name)
             flat = values.reshape(len(values), -1)
             found = found + weights[:, part] @ flat
             size = size + best[part] @ np.abs(flat)
@@ -281,15 +294,15 @@ def inside(x: np.ndarray, possible: np.ndarray, condition: str) -> np.ndarray:
     return x
 
 
-def _values(f: Callable, nodes: np.ndarray, name: str) -> np.ndarray:
+def _values(f: Callable, nodes: np.ndarray, count: int, name: str) -> np.ndarray:
     values = f(nodes)
     # The mean of a condition, such as x == 1, is its probability.
     if getattr(values, "dtype", None) == np.bool_:
         values = values.astype(np.float64)
     values = arrays.numbers(values, name)
-    if values.shape[:1] != nodes.shape[-1:]:
+    if values.shape[:1] != (count,):
         raise ValueError(
-            f"`{name}` must return one value for each of {nodes.shape[-1]} observations, "
+            f"`{name}` must return one value for each of {count} observations, "
             f"but the shape of what it returns is {values.shape}."
         )
     if not arrays.all_finite(values):
@@ -297,7 +310,7 @@ def _values(f: Callable, nodes: np.ndarray, name: str) -> np.ndarray:
     return values
 
 
-def _finite(found: np.ndarray, names: str, what: str) -> np.ndarray:
+def finite(found: np.ndarray, names: str, what: str) -> np.ndarray:
     if not arrays.all_finite(found):
         bad = found[~np.isfinite(found)][0]
         raise ValueError(f"{names} must have a {what} that {found.dtype} can hold, but one of its entries is {bad}.")

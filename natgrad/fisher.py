@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
-from .family import Estimate, Family, filled
+from .family import Estimate, Family, filled, finite
 from .metric import Dense, Metric
 from .taylor import HESSIAN_STEP, _hessian, _steps
 
@@ -101,8 +101,8 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     step = max(2, BLOCK // family.dim**2)
     for part in (min(step, size - start) for start in range(0, size, step)):
         with np.errstate(all="ignore"):
-            x = family._observation(family._sample(unpacked, (part,), rng))
-            scores = filled(family._score(unpacked, x))
+            x = family._draw(unpacked, (part,), rng)
+            scores = finite(filled(family._score(unpacked, x)), "`theta`", "score at every draw")
             if powers is None:
                 family._told_apart(x, "theta")
                 # So that the largest score is about one, and neither its fourth power nor its error is out of range.

@@ -17,6 +17,8 @@ from .family import Family
 LOG_2PI = math.log(TAU)
 # Precisions are close if the part of the divergence that they make is below this, for each dimension.
 CLOSE = 0.05
+# The step of the nodes for the divergence of Student's t, in logarithms.
+STEP = 0.08
 # So far from zero a node of Student's t may be, in the logarithm.
 FAR = 350.0
 
@@ -37,7 +39,7 @@ class Gaussian(Family):
 
     def _log_prob(self, theta, x):
         mu, tau = theta
-        return 0.5 * (np.log(tau) - LOG_2PI - tau * (x - mu) ** 2)
+        return 0.5 * (np.log(tau) - LOG_2PI - ((x - mu) * np.sqrt(tau)) ** 2)
 
     def _score(self, theta, x):
         mu, tau = theta
@@ -64,9 +66,9 @@ class Gaussian(Family):
         (_, tau0), (_, tau1), (gap, change) = theta0, theta1, step
         change /= tau0
         found = u_minus_log1p(change, tau1 / tau0)
-        gap *= gap
-        gap *= tau1
-        found += gap
+        square = tau1 * gap  # before it is squared, so that it stays in range
+        square *= gap
+        found += square
         found *= 0.5
         return found
 
@@ -97,6 +99,8 @@ class StudentT(Family):
         self.dof = float(dof)
         # ln Γ((ν + 1)/2) − ln Γ(ν/2) − ½ ln(πν), that is −ln B(ν/2, ½) − ½ ln ν
         self._log_scale = float(minus_log_beta(self.dof / 2, 0.5) - 0.5 * math.log(self.dof))
+        # Beyond exp(reach) the tails weigh less than exp(−40).
+        self._reach = 0.5 * (math.log(self.dof) + 80 / self.dof + math.log(-math.expm1(-80 / self.dof)))
 
     def _log_prob(self, theta, x):
         mu, sigma = theta
@@ -138,21 +142,29 @@ class StudentT(Family):
         # three pieces that end at the means, each with nodes that crowd at its ends, in units of σ₀.
         sigma0, sigma1 = theta0[1], theta1[1]
         d, e, r = (v[:, None] for v in (np.abs(step[0]) / sigma0, step[1] / sigma0, sigma1 / sigma0))
-        t = np.arange(-14.5, 24.6, 0.08)
-        s, w = 5 * np.sinh(t / 5), 0.08 * np.cosh(t / 5)
         width = np.sqrt(r * min(self.dof, 1.0))
+        # In logarithms: how far the densities are from d and the width, where nodes are dense; on to a part of the
+        # narrower one that weighs 1e-20, and to where the tails of the wider one weigh as little.
+        farthest = lambda ratio: np.fmin(np.fmax(np.log(ratio), 0), 1e3).max()  # whatever isn't finite
+        inward = farthest(np.maximum(d, width) / np.minimum(r, 1))
+        outward = farthest(np.maximum(r, 1) / width)
+        low, high, bend = inward + 45, max(inward + 45, outward + self._reach), max(inward, outward, 5)
+        first, last = (np.ceil(bend * np.arcsinh(end / bend) / STEP) for end in (low, high))
+        t = STEP * np.arange(-first, last + 1)
+        s, w = bend * np.sinh(t / bend), STEP * np.cosh(t / bend)
         out, jacobian = width * np.exp(s), width * np.exp(s) * w
         inner, other = d / (1 + np.exp(-s)), d / (1 + np.exp(s))
         # Distances from the first mean and from the second.
         z0 = np.concatenate([-out, inner, d + out], axis=1)
         y1 = np.concatenate([-d - out, -other, out], axis=1)
         weights = np.concatenate([jacobian, inner * other / np.where(d > 0, d, 1) * w, jacobian], axis=1)
-        square0, square1 = self.dof + z0**2, self.dof + (y1 / r) ** 2
+        length0, length1 = np.hypot(root := math.sqrt(self.dof), z0), np.hypot(root, y1 / r)
         # z₁² − z₀², z₁ = y₁/r: the difference of z₁ and z₀ first, exactly.
-        ratio = -(z0 * e + d) / r * (y1 / r + z0) / square0
-        rise = np.where(ratio > -0.5, np.log1p(np.maximum(ratio, -0.5)), np.log(square1 / square0))
-        log = -np.log1p(e) - (self.dof + 1) / 2 * rise
-        log_p = self._log_scale - (self.dof + 1) / 2 * np.log1p(z0**2 / self.dof)
+        gap = np.where(np.abs(e) < 0.5, z0 * e + d, z0 * r - y1)
+        ratio = -gap / r / length0 * ((y1 / r + z0) / length0)
+        rise = np.where(ratio > -0.5, np.log1p(np.maximum(ratio, -0.5)), 2 * np.log(length1 / length0))
+        log = -np.where(r < 0.5, np.log(r), np.log1p(e)) - (self.dof + 1) / 2 * rise
+        log_p = self._log_scale - (self.dof + 1) * np.log(length0 / root)
         p, u = np.exp(log_p), np.expm1(log)
         near = p * near_u_minus_log1p(np.clip(u, -SERIES_RADIUS, SERIES_RADIUS))
         return (weights * np.where(np.abs(u) < SERIES_RADIUS, near, np.exp(log_p + log) - p * (1 + log))).sum(axis=1)

@@ -53,12 +53,12 @@ class LowRank(Metric):
             diagonal += self._shift
             self._trace = diagonal.sum()
             self._factor, _, definite = _kernels.cholesky(kernel, overwrite=True)
+            # At least the root of the condition number of K: by as much may SᵀK⁻¹ magnify what is lost to rounding.
+            self._spread = np.sqrt(_kernels.condition(self._factor, self._trace)) if definite else np.inf
         if not np.isfinite(self._trace):
             arrays.real(scores, "scores")
             largest = max(np.abs(scores).max(), self._damping)
             raise ValueError(f"`scores` and `damping` must have squares in range, but their largest is {largest:.6g}.")
-        # At least the root of the condition number of K: by as much may SᵀK⁻¹ magnify what is lost to rounding.
-        self._spread = math.sqrt(_kernels.condition(self._factor, self._trace)) if definite else np.inf
         if not EPS * self._spread < ACCURACY:
             self._refuse()
 

@@ -128,7 +128,7 @@ def from_scores(scores: ArrayLike) -> Metric:
     factor /= np.sqrt(scores.shape[-2])
     with np.errstate(over="ignore", under="ignore"):
         tensor = scores.mT @ scores / scores.shape[-2]
-    return Dense._from_factor(_in_range(tensor, scores, "scores"), factor)
+    return Dense._from_factor(_in_range(tensor, scores, "scores"), factor, rounded=True)
 
 
 def _in_range(product: np.ndarray, matrix: np.ndarray, name: str) -> np.ndarray:

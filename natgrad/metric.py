@@ -82,8 +82,13 @@ class Metric(ABC):
         return self._checked(self._inner, u=u, v=v)
 
     def _inner(self, u, v):
+        product = lambda u, v: np.vecdot(u, self._apply(v))
+        found, limits = product(u, v), np.finfo(np.result_type(u, v))
+        sound = (np.abs(found) > limits.tiny / limits.eps) & np.isfinite(found)
+        if sound.all():
+            return found
         i, j = arrays.exponents(u), arrays.exponents(v)
-        return np.ldexp(np.vecdot(np.ldexp(u, -i), self._apply(np.ldexp(v, -j))), (i + j).squeeze(-1))
+        return np.where(sound, found, np.ldexp(product(np.ldexp(u, -i), np.ldexp(v, -j)), (i + j).squeeze(-1)))[()]
 
     def norm(self, v: ArrayLike) -> np.ndarray:
         """The norm ‖v‖ of vectors, shape (...); it overflows only if the result does."""
@@ -131,12 +136,18 @@ class Dense(Metric):
     (np.float64(29.0), np.float64(5.0))
     """
 
+    # Whether the factor is more exact than the tensor.
+    _rounded = False
+
     def __init__(self, tensor: ArrayLike):
         self._hold(*arrays.positive_definite(tensor, "tensor"))
 
     @classmethod
-    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray, packed: bool = False) -> Dense:
+    def _from_factor(
+        cls, tensor: np.ndarray, factor: np.ndarray, packed: bool = False, *, rounded: bool = False
+    ) -> Dense:
         metric = cls.__new__(cls)
+        metric._rounded = rounded
         metric._hold(tensor, factor, packed)
         return metric
 
@@ -197,7 +208,7 @@ class Dense(Metric):
         Raises
         ------
         ValueError
-            If the condition number is too large, around 10¹⁶.
+            If the condition number is too large, around 10¹⁶, or if G was rounded already, as `from_scores` does.
 
         Examples
         --------
@@ -209,18 +220,22 @@ class Dense(Metric):
         g = arrays.vector(g, "g", self.dim).astype(np.float64)
         if self.batch:
             raise ValueError(f"`metric` must be a single metric, but its batch is {self.batch}.")
+        if self._rounded:
+            raise ValueError(
+                "`metric` must be made of G itself, but it is made of scores: what is left of G is rounded."
+            )
         # Scaled by powers of two, exactly, to a diagonal near one, so that a change of units changes nothing.
-        scale = np.exp2(-np.round(0.5 * np.log2(self._tensor.diagonal().astype(np.float64))))
+        shift = -np.rint(0.5 * np.log2(self._tensor.diagonal().astype(np.float64))).astype(int)
+        scale = np.ldexp(1.0, shift)
         tensor, factor = scale[:, None] * self._tensor * scale, scale[:, None] * np.tril(self._factor)
         condition = _kernels.condition(factor, np.linalg.norm(tensor, 1))
         with np.errstate(all="ignore"):
-            unit = arrays.exponents(g)
-            rows = np.ldexp(g, -unit) * scale
-            unit, rows = unit + arrays.exponents(rows), np.ldexp(rows, -arrays.exponents(rows)).reshape(-1, self.dim)
+            unit = np.where(g == 0, -9999, np.frexp(g)[1] + shift).max(axis=-1, keepdims=True)
+            rows = np.ldexp(g, shift - unit).reshape(-1, self.dim)
             solutions = [_kernels.refine(tensor, factor, row) for row in rows]
             if any(solution is None for solution in solutions):
                 raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
-            value = np.ldexp(scale * np.reshape(solutions, g.shape), unit)
+            value = np.ldexp(np.reshape(solutions, g.shape), shift + unit)
         return Refined(arrays.in_range(value, "g"), condition)
 
 

@@ -14,7 +14,7 @@ from ._special import (
     log_gamma_excess_divergence,
     minus_log_beta,
     polygamma_differences,
-    stirling_divergence,
+    stirling_divergence_rise,
     trigamma,
     turn,
     u_minus_log1p,
@@ -90,10 +90,13 @@ class Gamma(Family):
 
     def _score(self, theta, x):
         shape, rate = theta
-        return [np.log(rate) + np.log(x) - digamma(shape), (shape - rate * x) / rate]
+        return [np.log(rate * x / shape) + (np.log(shape) - digamma(shape)), (shape - rate * x) / rate]
+
+    def _draw(self, theta, shape, rng):
+        return rng.standard_gamma(theta[0], shape) / theta[1]
 
     def _sample(self, theta, shape, rng):
-        return np.maximum(rng.standard_gamma(theta[0], shape) / theta[1], np.finfo(float).tiny)
+        return np.maximum(self._draw(theta, shape, rng), np.finfo(float).tiny)
 
     def _rules(self, theta):
         return _gamma_rules(*theta)
@@ -132,15 +135,26 @@ class Beta(Family):
 
     def _log_prob(self, theta, x):
         (a, b), (x, y) = theta, x
-        return (a - 1) * _log(x, y) + (b - 1) * _log(y, x) + minus_log_beta(a, b)
+        plain = (a - 1) * _log(x, y) + (b - 1) * _log(y, x) + minus_log_beta(a, b)
+        # Of large parameters the logarithms are taken at the mean, and from there no large terms cancel.
+        s, gap = a + b, x * b - y * a
+        fall = a * u_minus_log1p(gap / a, x * s / a) + b * u_minus_log1p(-gap / b, y * s / b)
+        scale = log_gamma_excess(s) - log_gamma_excess(a) - log_gamma_excess(b)
+        return np.where(np.minimum(a, b) < 100, plain, scale - fall - _log(x, y) - _log(y, x))
 
     def _score(self, theta, x):
         (a, b), (x, y) = theta, x
         return [_log(x, y) + polygamma_differences(a, b)[0], _log(y, x) + polygamma_differences(b, a)[0]]
 
+    def _draw(self, theta, shape, rng):
+        # Shares of two Gamma variables, in logarithms: one of shape k is one of shape k + 1 times the power 1/k of a
+        # uniform number.
+        logs = [np.log(rng.standard_gamma(k + 1, shape)) - rng.standard_exponential(shape) / k for k in theta]
+        return np.exp(logs - np.logaddexp(*logs))
+
     def _sample(self, theta, shape, rng):
-        a, b = theta
-        return np.clip(rng.beta(a, b, shape), np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
+        x, _ = self._draw(theta, shape, rng)
+        return np.clip(x, np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
 
     def _rules(self, theta):
         # In v = logit x − logit m, with m = a/(a + b) where the logarithm of the density times x (1 − x) is largest.
@@ -180,7 +194,7 @@ class Beta(Family):
         s0, s1, moved = a0 + b0, a1 + b1, turn(a0, b0, a1, b1, da, db) / (a0 + b0)
         found += a1 * u_minus_log1p(moved / a1, (a0 / s0) / (a1 / s1))
         found += b1 * u_minus_log1p(-moved / b1, (b0 / s0) / (b1 / s1))
-        return found + 0.5 * pair(0) + stirling_divergence(b1, b0, db) - stirling_divergence(s1, s0, da + db)
+        return found + 0.5 * pair(0) - stirling_divergence_rise(b1, b0, db, a1, a0, da)
 
 
 def _log(x, rest):

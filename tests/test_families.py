@@ -456,7 +456,9 @@ def test_textbook_divergences_are_their_definition(at, distance):
         assert_close(case.mean(theta, log_ratio), float(case.kl(p, q)), QUADRATURE, 1.0)
 
 
-@pytest.mark.parametrize(("a", "b"), [(0.3, 1e6), (5e-5, 6e5), (1e-3, 1e3), (25.0, 3e4), (9.5, 11.0)])
+@pytest.mark.parametrize(
+    ("a", "b"), [(0.3, 1e6), (5e-5, 6e5), (1e-3, 1e3), (25.0, 3e4), (9.5, 11.0), (1e-8, 12.0), (1e-20, 1e3)]
+)
 def test_kl_of_beta_with_parameters_far_apart(a, b):
     family = ng.Beta()
     for distance in (1e-7, -1e-5, -1e-3, 0.3, 3.0):
@@ -1048,3 +1050,89 @@ def test_moments_close_to_a_variance_of_zero():
         expected = [[1 / v + 2 * m**2 / v**2, -m / v**2], [-m / v**2, 1 / (2 * v**2)]]
     found = ng.reparametrize(ng.Gaussian(), ng.gaussian_moments).fisher(phi)
     assert_close(found, np.array(expected, float), FULL)
+
+
+FAR_APART = [
+    (0, 1e-14),
+    (0, 1e-20),
+    (0, 1e15),
+    (0, 1e60),
+    (1e8, 1),
+    (1e10, 1),
+    (1e20, 1),
+    (1e10, 1e-30),
+    (1e-30, 1e-30),
+]
+FAR_APART += [(1e30, 1e10), (1e3, 1e-3), (0.1, 1.2), (1e-9, 1), (3, 1 + 1e-9)]
+
+
+def test_kl_of_student_between_densities_far_apart():
+    with mp.workdps(DIGITS + 200):
+        expected = np.array([float(kl_cauchy([0, 1], [mp.mpf(v) for v in pair])) for pair in FAR_APART])
+    found = np.array([ng.StudentT(1).kl([0, 1], pair) for pair in FAR_APART])
+    assert_close(found, expected, DIVERGENCE, expected)
+    # All in one block, and the other way round.
+    assert_close(ng.StudentT(1).kl([0, 1], FAR_APART), expected, DIVERGENCE, expected)
+    assert_close(ng.StudentT(1).kl(FAR_APART, [0, 1]), expected, DIVERGENCE, expected)
+
+
+def test_kl_of_student_with_the_heaviest_and_the_lightest_tails():
+    # Found by sums in the logarithms of the distances from both means, with sixty digits.
+    for dof, theta, expected in (
+        (0.1, [0, 1e-14], 3.0984662037330786),
+        (0.1, [0, 1e-20], 4.480017259529505),
+        (0.5, [0, 1e15], 32.18258198509203),
+        (3, [1e12, 1], 107.55427116413819),
+        (30, [1e16, 1], 1088.8383737048748),
+    ):
+        assert_close(ng.StudentT(dof).kl([0, 1], theta), expected, DIVERGENCE)
+
+
+@pytest.mark.parametrize("a", [150.0, 1e6, 1e10, 1e14])
+@pytest.mark.parametrize("b", [120.0, 1e6, 1e14])
+def test_the_density_of_beta_with_large_parameters(a, b):
+    x = a / (a + b) + np.sqrt(a * b / (a + b)) / (a + b) * np.array([-2, -0.5, 0, 1])
+    with mp.workdps(DIGITS):
+        m, n = mp.mpf(a), mp.mpf(b)
+        log_beta = mp.loggamma(m) + mp.loggamma(n) - mp.loggamma(m + n)
+        exact = [(m - 1) * mp.log(v) + (n - 1) * mp.log1p(-mp.mpf(v)) - log_beta for v in x.tolist()]
+    # What is lost when 1 − x is rounded is lost, a few roundings of x in units of the width.
+    lost = 10 * np.finfo(float).eps * np.sqrt(a + b) * np.sqrt(max(a / b, b / a))
+    assert_close(ng.Beta().log_prob([a, b], x), [float(v) for v in exact], EXACT + lost, 10.0)
+
+
+def test_divergences_of_beta_with_large_parameters():
+    family = ng.Beta()
+    for size in 1e6, 1e8, 1e10:
+        p, q = [size, size], [size * (1 + 0.5 / np.sqrt(size)), size]
+        assert_close(ng.kl_divergence(family, p, q), family.kl(p, q), 100 * QUADRATURE)
+
+
+def test_gaussian_numbers_that_leave_their_range_only_on_the_way():
+    family = ng.Gaussian()
+    assert_close(family.kl([0, 1e150], [1e-170, 1e150]), 5e-191, FULL)
+    assert_close(family.kl([0, 1e-150], [1e160, 1e-150]), 5e169, FULL)
+    assert_close(family.log_prob([0, 1e-100], 1e170), -5e239, FULL)
+
+
+def test_expectations_of_what_has_lost_its_digits_are_refused():
+    with pytest.raises(ValueError, match="^`theta` must have observations that float64 can tell apart"):
+        ng.Beta().expect([1e20, 1], lambda x: 1 - x)
+    with pytest.raises(ValueError, match="^`theta` must have observations that float64 can tell apart"):
+        ng.Gaussian().expect([1e14, 1], lambda x: x)
+    assert_close(ng.Gaussian().expect([1e11, 1], lambda x: x), 1e11, EXACT)
+    # The score needs 1 − x, which is known.
+    expected = ng.Beta().fisher([1e20, 1])
+    assert_close(ng.fisher_information(ng.Beta(), [1e20, 1]), expected, EXACT, scale_of(expected))
+
+
+def test_coordinates_are_the_same_whichever_point_comes_first():
+    far = [1e12, 1]
+    family = ng.reparametrize(ng.Gaussian(), ng.gaussian_mean_scale)
+    assert (family.fisher(far) == [[1, 0], [0, 2]]).all()
+    # A wrong Jacobian is found at the first point where differences can see it.
+    wrong = ng.Coordinates(("mu", "tau"), lambda phi: phi, lambda phi: 2 * np.eye(2) + 0 * phi[..., None])
+    family = ng.reparametrize(ng.Gaussian(), wrong)
+    family.fisher(far)
+    with pytest.raises(ValueError, match="^`coordinates` must have the Jacobian of their own map"):
+        family.fisher([0, 1])

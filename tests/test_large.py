@@ -92,6 +92,11 @@ def test_squares_out_of_range_are_blamed_on_the_largest_number():
         ng.LowRank([[1e200, 1]], 1)
 
 
+def test_squares_too_small_are_refused():
+    with pytest.raises(ValueError, match="^`damping` must be large enough to solve with"):
+        ng.LowRank([[1e-155, 0]], 1e-310)
+
+
 @pytest.mark.parametrize("damping", [1.0, 1e-2, 1e-6, 1e-10])
 def test_repeated_scores_and_more_scores_than_coordinates(damping):
     metric = ng.LowRank(TWICE, damping)

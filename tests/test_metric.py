@@ -651,3 +651,28 @@ def test_squared_norms_need_no_memory_but_the_result():
     extra = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert extra < 20_000 * 8 + 2**22
+
+
+def test_the_inner_product_of_vectors_of_opposite_scales():
+    for metric in ng.euclidean(2), ng.Dense(np.eye(2)), ng.MatrixFree(lambda v: v, 2):
+        assert_close(metric.inner([1e200, 1e-200], [1e-200, 1e200]), 2, EXACT)
+        assert metric.inner([1, 2], [2, -1]) == 0
+        # Beside one that isn't.
+        assert_close(metric.inner([[1e200, 1e-200], [1, 1]], [[1e-200, 1e200], [1, 3]]), [2, 4], EXACT)
+
+
+def test_refined_solve_of_very_different_scales():
+    for scales in [1e300, 1e-300], [1e160, 1e-160], [1e-170, 1e170]:
+        metric, g = ng.Dense(np.diag(scales)), np.array(scales) * [1, 1.5]
+        assert_close(metric.refined_solve(g).value, [1, 1.5], np.finfo(float).eps)
+        assert_close(metric.refined_solve(g * [0, 1]).value, [0, 1.5], np.finfo(float).eps)
+    assert_close(
+        ng.Dense(np.diag([1e-170, 1e170])).refined_solve([1e-150, 1e170]).value, [1e20, 1], EXACT, np.array([1e20, 1])
+    )
+
+
+def test_what_is_made_of_scores_is_not_refined():
+    # SᵀS is rounded; its factor, which comes from S, is not.
+    metric = ng.from_scores([[1, 0], [0, 2], [1, 1]])
+    with pytest.raises(ValueError, match="^`metric` must be made of G itself, but it is made of scores"):
+        metric.refined_solve([1, 2])
