@@ -215,3 +215,10 @@ def test_frozen_arrays_cannot_be_written_to():
     assert frozen[0] == 1
     with pytest.raises(ValueError, match="read-only"):
         frozen[0] = 2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_vector_is_finite_unless_that_is_seen_to_later(bad):
+    with pytest.raises(ValueError, match=f"^`v` must be finite, but it contains {bad}"):
+        arrays.vector([1, bad], "v")
+    assert arrays.vector([1, bad], "v", finite=False).shape == (2,)

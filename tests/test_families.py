@@ -1136,3 +1136,23 @@ def test_coordinates_are_the_same_whichever_point_comes_first():
     family.fisher(far)
     with pytest.raises(ValueError, match="^`coordinates` must have the Jacobian of their own map"):
         family.fisher([0, 1])
+
+
+MAPS = {
+    "mean and scale": (ng.gaussian_mean_scale, [0.3, 2.0], lambda m, s: (m, 1 / s**2)),
+    "mean and log scale": (ng.gaussian_mean_log_scale, [0.3, 0.7], lambda m, s: (m, mp.exp(-2 * s))),
+    "natural": (ng.gaussian_natural, [0.5, -0.7], lambda a, b: (-a / (2 * b), -2 * b)),
+}
+
+
+@pytest.mark.parametrize("name", MAPS)
+@pytest.mark.parametrize("digits", range(1, 10))
+def test_kl_in_other_coordinates_keeps_its_digits_at_every_distance(name, digits):
+    coordinates, p, to_theta = MAPS[name]
+    family = ng.reparametrize(ng.Gaussian(), coordinates)
+    for along in 1, -1, 0.37:
+        q = [p[0] + along * 10.0**-digits, p[1] * (1 + 0.7 * 10.0**-digits)]
+        with mp.workdps(DIGITS):
+            exact = kl_gaussian(to_theta(*map(mp.mpf, p)), to_theta(*map(mp.mpf, q)))
+            error = abs(mp.mpf(float(family.kl(p, q))) / exact - 1)
+        assert error <= FULL

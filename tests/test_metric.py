@@ -676,3 +676,11 @@ def test_what_is_made_of_scores_is_not_refined():
     metric = ng.from_scores([[1, 0], [0, 2], [1, 1]])
     with pytest.raises(ValueError, match="^`metric` must be made of G itself, but it is made of scores"):
         metric.refined_solve([1, 2])
+
+
+@pytest.mark.parametrize("n", [3, 60])
+def test_scores_and_frames_of_few_and_many_coordinates(n):
+    scores = np.random.default_rng(n).standard_normal((2 * n, n))
+    assert_close(ng.from_scores(scores).as_matrix(), scores.T @ scores / (2 * n), EXACT)
+    frame = scores[:n] + n * np.eye(n)
+    assert_close(ng.from_frame(frame).solve(np.eye(n)), frame @ frame.T, EXACT)
