@@ -15,8 +15,14 @@ async function open(address, options = {}) {
   const context = await browser.newContext({ permissions: ["clipboard-read", "clipboard-write"], ...options });
   const page = await context.newPage();
   problems.push(watch(page, url));
-  await page.goto(address, { waitUntil: "networkidle" });
+  await settle(page, address);
   return page;
+}
+
+// Until nothing moves: what is clicked on a busy computer while a font arrives may not be what was meant.
+async function settle(page, address) {
+  await page.goto(address, { waitUntil: "networkidle" });
+  await page.evaluate(() => document.fonts.ready);
 }
 
 async function violations(page, part) {
@@ -42,7 +48,7 @@ const claims = {
       assert.equal(await page.locator(`[id="${anchor}"]`).count(), 1, anchor);
       await page.keyboard.press("Escape");
     }
-    await page.goto(`${url}chapters/errata.html`);
+    await settle(page, `${url}chapters/errata.html`);
     assert.equal(await copy(page, "erratum-2-4d", "Copy link"), `${url}chapters/errata.html#erratum-2-4d`);
   },
   async "the BibTeX entry names the place, the version and the address"() {
