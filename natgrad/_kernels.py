@@ -193,10 +193,7 @@ def refine(matrix: np.ndarray, factor: np.ndarray, g: np.ndarray) -> np.ndarray 
         if np.abs(move).max() <= 2.0**-60 * np.abs(x).max():
             return x + tail
         white = inverse @ left
-        plain = inverse.T @ white
-        step = plain + white @ (white - last) / (last @ last) * step
-        if not 2 * (step @ left) > white @ white:  # turned by rounding: no direction is left
-            step = plain
+        step = inverse.T @ white + white @ (white - last) / (last @ last) * step
     return None
 
 

@@ -139,13 +139,14 @@ def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.
 def triangle(columns: np.ndarray, name: str, property: str) -> np.ndarray:
     """Return the lower Cholesky factor of AᵀA, without forming that, for an A with independent columns, (..., N, n)."""
     # In units that nothing overflows in; then in columns of length one, so that a change of units changes no decision,
-    # except for a column of zeros, which stays what it is.
+    # except for a column of zeros, which stays what it is. Roundings of many rows add up like the root of their number.
     exponent = exponents(columns, -2)
     columns = np.ldexp(columns, -exponent)
     r = np.linalg.qr(columns, mode="r")
     lengths = np.hypot.reduce(columns, axis=-2, keepdims=True)
     singular = np.linalg.svd(r / np.where(lengths == 0, 1, lengths), compute_uv=False)
-    size, eps = max(columns.shape[-2:]), np.finfo(columns.dtype).eps
+    *_, rows, n = columns.shape
+    size, eps = max(math.sqrt(rows), n), np.finfo(columns.dtype).eps
     if not (singular[..., -1] > size * eps * singular[..., 0]).all():
         top = exponent.max()
         smallest = np.ldexp(np.linalg.svd(np.ldexp(r, exponent - top), compute_uv=False).min(), top)

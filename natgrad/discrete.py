@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from . import arrays
-from ._quadrature import COARSE_FALL, FALL, both
+from ._quadrature import COARSE_FALL, FALL, MOST_NODES, both
 from ._special import exact_sum, log_gamma_excess, u_minus_log1p
 from .family import Family, inside
 
@@ -59,7 +59,7 @@ class Categorical(Family):
 
     def _log_prob(self, theta, x):
         total = sum(theta[1:])
-        logs = [np.where(total < 0.5, np.log1p(-np.minimum(total, 0.5)), np.log(theta[0])), *map(np.log, theta[1:])]
+        logs = [np.where(total < 0.5, np.log1p(-total), np.log(theta[0])), *map(np.log, theta[1:])]
         return np.select([x == i for i in range(self.k)], logs)
 
     def _score(self, theta, x):
@@ -130,8 +130,8 @@ class Poisson(Family):
 
     def _log_prob(self, theta, x):
         # x ln λ − λ − ln x! = −x h(λ/x − 1) − ln x − G(x), in which no large terms cancel.
-        (rate,), some = theta, np.maximum(x, 1)
-        log = -some * u_minus_log1p((rate - some) / some, rate / some) - np.log(some) - log_gamma_excess(some)
+        (rate,) = theta
+        log = -x * u_minus_log1p((rate - x) / x, rate / x) - np.log(x) - log_gamma_excess(x)
         return np.where(x == 0, -rate, log)
 
     def _score(self, theta, x):
@@ -152,7 +152,7 @@ class Poisson(Family):
         (rate,) = theta
         reach = 200.0 + 25.0 * np.sqrt(rate)  # the logarithm falls by more than 300 on the way (Bennett's inequality)
         low, high = np.floor(max(0.0, rate - reach)), np.ceil(rate + reach)
-        rules, stride = [], 1 + (high - low) // 4000
+        rules, stride = [], 1 if high - low < MOST_NODES else (high - low) // 4000
         for step, fall in (stride + (stride > 1), COARSE_FALL), (stride, FALL):
             x = np.arange(low, high + 1, step)
             logs = self._log_prob(theta, x)

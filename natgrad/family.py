@@ -149,7 +149,7 @@ class Family(ABC):
 
     def _batch(self, x: np.ndarray) -> tuple[int, ...]:
         split = x.ndim - len(self.event)
-        if x.shape[max(split, 0) :] != self.event:
+        if x.shape[split:] != self.event:
             raise ValueError(f"`x` must hold observations of shape {self.event}, but its own shape is {x.shape}.")
         return x.shape[:split]
 

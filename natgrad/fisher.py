@@ -72,7 +72,7 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
         with np.errstate(all="ignore"):
             return _hessian(log_prob, theta, steps, "theta")
 
-    return _per_unit(-family._expect(unpacked, second, "theta", 1 / np.outer(part, part)), powers)
+    return _per_unit(-family._expect(unpacked, second, "theta", 10 / np.outer(part, part)), powers)
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:

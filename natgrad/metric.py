@@ -16,6 +16,9 @@ from numpy.typing import ArrayLike
 
 from . import _kernels, arrays
 
+# From this condition number on, a matrix may as well be singular before it is rounded.
+MOST_SINGULAR = 2e16
+
 
 class Metric(ABC):
     """A way to measure vectors by ‖v‖² = vᵀGv, and covectors (gradients) by ‖g‖*² = gᵀG⁻¹g.
@@ -233,7 +236,7 @@ class Dense(Metric):
             unit = np.where(g == 0, -9999, np.frexp(g)[1] + shift).max(axis=-1, keepdims=True)
             rows = np.ldexp(g, shift - unit).reshape(-1, self.dim)
             solutions = [_kernels.refine(tensor, factor, row) for row in rows]
-            if any(solution is None for solution in solutions):
+            if condition >= MOST_SINGULAR or any(solution is None for solution in solutions):
                 raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
             value = np.ldexp(np.reshape(solutions, g.shape), shift + unit)
         return Refined(arrays.in_range(value, "g"), condition)

@@ -123,7 +123,7 @@ def _relative(v: np.ndarray, weights: np.ndarray, sign: int) -> tuple:
     largest[largest == 0] = 1
     t = sizes / largest
     # A large power of a t close to one needs its distance from one, which t itself has lost.
-    logs = np.log1p(np.maximum((sizes - largest) / largest, -0.5))
+    logs = np.log1p((sizes - largest) / largest)
     power = lambda exponent: np.where(t > 0.5, np.exp(exponent * logs), t**exponent)
     return lambda factor: np.ldexp(largest.squeeze(-1) * factor, top.squeeze(-1)), power
 

@@ -199,7 +199,7 @@ class Beta(Family):
 
 def _log(x, rest):
     # ln x, also where x = 1 − rest is so close to 1 that only the rest has its digits.
-    return np.where(x < 0.5, np.log(x), np.log1p(-np.minimum(rest, 0.5)))
+    return np.where(x < 0.5, np.log(x), np.log1p(-rest))
 
 
 def _gamma_rules(shape: float, rate: float) -> tuple[np.ndarray, np.ndarray]:

@@ -344,3 +344,16 @@ def test_draws_that_float64_rounds_to_zero_are_refused(family, theta):
         ng.fisher_monte_carlo(family, theta, 10_000, np.random.default_rng(0))
     # Which are as close to zero as they can be for everybody else.
     assert (family.sample(theta, 10_000, np.random.default_rng(0)) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("family", "theta"),
+    [
+        (ng.Gaussian(), [0, 4.678000405187574e77]),
+        (ng.Gaussian(), [0, 1.3775548425477169e135]),
+        (ng.Beta(), [4250, 551]),
+    ],
+)
+def test_hessians_whose_differences_are_as_good_as_they_get(family, theta):
+    fisher = family.fisher(theta)
+    assert_close(ng.fisher_from_hessian(family, theta), fisher, DIFFERENCES, scale(fisher))

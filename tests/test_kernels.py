@@ -167,6 +167,11 @@ def test_one_of_many_that_is_not_definite():
     assert (np.delete(factor, 7, axis=0) == np.eye(3)).all()
 
 
+def test_blocks_are_as_large_as_they_may_be():
+    assert len(list(blocks((20_000,), 8192))) == 3
+    assert len(list(blocks((3, 100, 100), 8192))) == 6
+
+
 def test_blocks_cover_everything_once():
     for shape in ((), (7,), (3, 5), (2, 3, 4), (1, 1, 9)):
         for size in (1, 2, 4, 100):

@@ -354,3 +354,8 @@ def test_mistakes_of_the_function_are_not_hidden():
         ng.MatrixFree(broken, 3)
     with pytest.raises(ValueError, match=r"^`matvec` must keep the shape \(3,\), but it returns the shape \(2,\)"):
         ng.MatrixFree(lambda v: v[:2], 3)
+
+
+def test_symmetry_is_judged_by_the_length_of_what_is_compared():
+    for n in 10, 100_000:
+        assert ng.MatrixFree(lambda v: v + v.mean(), n).dim == n

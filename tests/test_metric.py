@@ -684,3 +684,38 @@ def test_scores_and_frames_of_few_and_many_coordinates(n):
     assert_close(ng.from_scores(scores).as_matrix(), scores.T @ scores / (2 * n), EXACT)
     frame = scores[:n] + n * np.eye(n)
     assert_close(ng.from_frame(frame).solve(np.eye(n)), frame @ frame.T, EXACT)
+
+
+def test_what_is_singular_before_it_is_rounded_is_not_refined():
+    singular = ng.Dense([[34, 22, 2], [22, 19, -13], [2, -13, 43]])
+    with pytest.raises(
+        ValueError, match=r"^`metric` must have a condition number below about 1e16, but it is \S+e\+16"
+    ):
+        singular.refined_solve([1, 0, 0])
+
+
+def test_refined_solutions_are_rounded_once():
+    exact = np.array([-0.078125, 0.25])
+    tensor = np.array([[34.0, -4], [-4, 8]])
+    assert (ng.Dense(tensor).refined_solve(tensor @ exact).value == exact).all()
+
+
+def test_norms_whose_squares_are_in_range_though_the_tensor_hardly_is():
+    assert_close(ng.Diagonal([1.7e308] * 4).norm([1e-5] * 4), np.sqrt(6.8) * 1e149, EXACT)
+
+
+def test_scores_of_many_rows():
+    # A constant beside one that is hardly ever there.
+    scores = np.ones((1_000_000, 2), np.float32)
+    scores[1:, 1] = 0
+    assert_close(ng.from_scores(scores).dual_norm(np.float32([1, 0])), np.sqrt(1e6 / 999_999), SINGLE)
+    u, v = np.random.default_rng(0).standard_normal((2, 1_000_000)).astype(np.float32)
+    scores = np.stack([u, np.float32(0.98) * u + np.float32(np.sqrt(1 - 0.98**2)) * v], axis=1)
+    assert_close(ng.from_scores(scores).norm(np.float32([1, 0])), np.sqrt((u.astype(float) ** 2).mean()), SINGLE)
+
+
+def test_columns_that_depend_on_each_other_in_different_units():
+    rows = np.array([[1e200, 1e-200], [1e200, 1e-200]])
+    for make, argument in (ng.from_scores, rows), (ng.from_frame, rows.T):
+        with pytest.raises(ValueError, match=r"but its smallest singular value is 0\.$"):
+            make(argument)

@@ -1,5 +1,6 @@
 """Numerical derivatives against sympy's, and the order of an error against errors of known order."""
 
+import mpmath as mp
 import numpy as np
 import pytest
 import sympy as sp
@@ -187,3 +188,22 @@ def test_derivatives_that_overflow_are_refused():
     for derivative in ng.numerical_gradient, ng.numerical_hessian:
         with pytest.raises(ValueError, match="^`f` must have a result within the range of float64, but it overflows"):
             derivative(f, [0.1e-10], 1e-10)
+
+
+def test_steps_are_exact_up_to_the_last_of_them():
+    # Where x + 4 steps is in the next binade, whose numbers are twice as far apart.
+    unit = 1e-11
+    step = np.finfo(float).eps ** (1 / 6) * unit
+    x = 1 - (2 * round(3.5 * step / 2**-52) + 1) * 2**-53
+    assert abs(ng.numerical_hessian(lambda x: (x[0] - 1) / unit, [x], unit)[0, 0]) * unit**2 < 1e-9
+
+
+def test_the_first_coordinate_that_differences_cannot_reach_is_named():
+    with pytest.raises(ValueError, match=r"but it is 1 where `x` is 1e\+20\.$"):
+        ng.numerical_gradient(lambda x: x @ x, [1e20, 3, 1e30], [1, 1, 2])
+
+
+@pytest.mark.parametrize("name", ["tanh", "exp"])
+def test_the_promised_digits(name):
+    exact, f = mp.diff(getattr(mp, name), 0.3), getattr(np, name)
+    assert abs(ng.numerical_gradient(lambda x: f(x[0]), [0.3])[0] - float(exact)) < 1e-12
