@@ -22,6 +22,7 @@ from tolerances import (
 
 import natgrad as ng
 from natgrad._quadrature import FALL, hermite, sinh_rule
+from natgrad.discrete import MANY
 
 # So many that cancellation is no concern.
 DIGITS = 60
@@ -1096,7 +1097,8 @@ FAR_APART = [
     (1e10, 1e-30),
     (1e-30, 1e-30),
 ]
-FAR_APART += [(1e30, 1e10), (1e3, 1e-3), (0.1, 1.2), (1e-9, 1), (3, 1 + 1e-9)]
+FAR_APART += [(1e30, 1e10), (1e10, 1e-14), (1e6, 1e-10), (1e3, 1e-3), (0.1, 1.2)]
+FAR_APART += [(1e-9, 1), (3, 1 + 1e-9), (0, 1 - 1e-9), (1e-9, 1 - 1e-6)]
 
 
 def test_kl_of_student_between_densities_far_apart():
@@ -1104,6 +1106,11 @@ def test_kl_of_student_between_densities_far_apart():
         expected = np.array([float(kl_cauchy([0, 1], [mp.mpf(v) for v in pair])) for pair in FAR_APART])
     found = np.array([ng.StudentT(1).kl([0, 1], pair) for pair in FAR_APART])
     assert_close(found, expected, DIVERGENCE, expected)
+    # In other units the ratio of the scales is rounded.
+    for pair in (0, 3 - 1e-9), (1e-9, 3 - 1e-6):
+        with mp.workdps(DIGITS):
+            exact = float(kl_cauchy([0, 3], [mp.mpf(v) for v in pair]))
+        assert_close(ng.StudentT(1).kl([0, 3], pair), exact, DIVERGENCE)
     # All in one block, and the other way round.
     assert_close(ng.StudentT(1).kl([0, 1], FAR_APART), expected, DIVERGENCE, expected)
     assert_close(ng.StudentT(1).kl(FAR_APART, [0, 1]), expected, DIVERGENCE, expected)
@@ -1203,3 +1210,25 @@ def test_coordinates_are_checked_once():
         family.fisher([0, 1])
         counts.append(len(calls))
     assert counts[0] > counts[1] == counts[2] == 1
+
+
+def test_the_density_of_beta_far_from_its_mean():
+    a, b = 150.0, 120.0
+    for x in 0.05, 0.3, 0.8, 0.95:
+        with mp.workdps(DIGITS):
+            exact = (a - 1) * mp.log(x) + (b - 1) * mp.log1p(-mp.mpf(x)) - mp.log(mp.beta(a, b))
+        assert_close(ng.Beta().log_prob([a, b], x), float(exact), EXACT)
+
+
+def test_counts_that_are_made_of_normal_numbers_have_their_skewness():
+    # Their distribution function, half of each step counted, is that of the normal numbers, but for rounding.
+    rate, size = 2e9, 100_000
+    x, rng = ng.Poisson().sample([rate], size, np.random.default_rng(3)), np.random.default_rng(3)
+    rng.poisson(MANY, size)
+    z = rng.standard_normal(size)
+    x, z = x[np.abs(z) < 3], z[np.abs(z) < 3]
+    below = (special.gammaincc(x + 1, rate) + special.gammaincc(x, rate)) / 2
+    counts = (below - special.ndtr(z)) * np.sqrt(rate) / stats.norm.pdf(z)
+    assert np.abs(counts).max() < 0.6
+    assert abs(counts.mean()) < 0.01
+    assert abs((counts * (z * z - 1)).mean()) < 0.01

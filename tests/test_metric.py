@@ -666,9 +666,13 @@ def test_refined_solve_of_very_different_scales():
         metric, g = ng.Dense(np.diag(scales)), np.array(scales) * [1, 1.5]
         assert_close(metric.refined_solve(g).value, [1, 1.5], np.finfo(float).eps)
         assert_close(metric.refined_solve(g * [0, 1]).value, [0, 1.5], np.finfo(float).eps)
+        assert_close(metric.refined_solve(g * [1, 0]).value, [1, 0], np.finfo(float).eps)
     assert_close(
         ng.Dense(np.diag([1e-170, 1e170])).refined_solve([1e-150, 1e170]).value, [1e20, 1], EXACT, np.array([1e20, 1])
     )
+    # A zero has no scale.
+    found = ng.Dense(np.diag([1e-170, 1e170])).refined_solve([0, 1e-100]).value
+    assert_close(found, [0, 1e-270], EXACT, 1e-270)
 
 
 def test_what_is_made_of_scores_is_not_refined():
@@ -719,3 +723,9 @@ def test_columns_that_depend_on_each_other_in_different_units():
     for make, argument in (ng.from_scores, rows), (ng.from_frame, rows.T):
         with pytest.raises(ValueError, match=r"but its smallest singular value is 0\.$"):
             make(argument)
+
+
+def test_inner_products_that_are_in_range_though_covectors_are_not():
+    metric = ng.Diagonal([1e-200, 1e-200])
+    found = metric.inner([[1e300, 0], [1, 1e200]], [[1e-200, 0], [1, 1]])
+    assert_close(found, [1e-100, 1], EXACT, np.array([1e-100, 1]))
