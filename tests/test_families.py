@@ -1232,3 +1232,9 @@ def test_counts_that_are_made_of_normal_numbers_have_their_skewness():
     assert np.abs(counts).max() < 0.6
     assert abs(counts.mean()) < 0.01
     assert abs((counts * (z * z - 1)).mean()) < 0.01
+
+
+def test_a_fisher_matrix_out_of_range_is_said_of_theta():
+    family = ng.reparametrize(ng.Gaussian(), ng.gaussian_natural)
+    with pytest.raises(ValueError, match="^`theta` must have a Fisher matrix that float64 can hold, but one of its"):
+        family.fisher([1e10, -1e-150])
