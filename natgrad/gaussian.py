@@ -97,8 +97,6 @@ class StudentT(Family):
         self.dof = float(dof)
         # ln Γ((ν + 1)/2) − ln Γ(ν/2) − ½ ln(πν), that is −ln B(ν/2, ½) − ½ ln ν
         self._log_scale = float(minus_log_beta(self.dof / 2, 0.5) - 0.5 * math.log(self.dof))
-        # Beyond exp(reach) the tails weigh less than exp(−40).
-        self._reach = 0.5 * (math.log(self.dof) + 80 / self.dof + math.log(-math.expm1(-80 / self.dof)))
 
     def _log_prob(self, theta, x):
         mu, sigma = theta
@@ -146,7 +144,7 @@ class StudentT(Family):
         farthest = lambda ratio: np.fmin(np.fmax(np.log(ratio), 0), 1e3).max()  # whatever isn't finite
         inward = farthest(np.maximum(d, width) / np.minimum(r, 1))
         outward = farthest(np.maximum(r, 1) / width)
-        low, high, bend = inward + 45, max(inward + 45, outward + self._reach), max(inward, outward, 5)
+        low, high, bend = inward + 45, max(inward + 45, outward + 40 / self.dof), max(inward, outward, 5)
         first, last = (np.ceil(bend * np.arcsinh(end / bend) / STEP) for end in (low, high))
         t = STEP * np.arange(-first, last + 1)
         s, w = bend * np.sinh(t / bend), STEP * np.cosh(t / bend)

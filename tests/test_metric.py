@@ -729,3 +729,7 @@ def test_inner_products_that_are_in_range_though_covectors_are_not():
     metric = ng.Diagonal([1e-200, 1e-200])
     found = metric.inner([[1e300, 0], [1, 1e200]], [[1e-200, 0], [1, 1]])
     assert_close(found, [1e-100, 1], EXACT, np.array([1e-100, 1]))
+
+
+def test_a_fisher_matrix_in_closed_form_is_refined():
+    assert (ng.fisher_metric(ng.Gaussian(), [0, 4]).refined_solve([1, 1]).value == [0.25, 32]).all()
