@@ -10,7 +10,7 @@ import numpy as np
 
 from . import arrays
 
-# How many Gauss-Hermite nodes there are at most in one dimension, and in all together; how many the coarser rule has.
+# How many Gauss-Hermite nodes there are at most in one dimension, and in all together; the coarser rule's part of that.
 MOST, MOST_NODES, COARSE = 100, 1e5, 0.64
 # The step of the better of two trapezoidal rules; the other takes every second node. What is below these logarithms is
 # not looked at by the one and the other.

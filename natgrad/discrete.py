@@ -148,7 +148,7 @@ class Poisson(Family):
 
     def _rules(self, theta):
         # Every count; or if these are too many every s-th, as good for a smooth function, beside every (s + 1)-th. What
-        # has a period, such as being even, one of the two sees, so that they disagree.
+        # has a prime period, such as being even, one of the two sees, so that they disagree if the other doesn't.
         (rate,) = theta
         reach = 200.0 + 25.0 * np.sqrt(rate)  # the logarithm falls by more than 300 on the way (Bennett's inequality)
         low, high = np.floor(max(0.0, rate - reach)), np.ceil(rate + reach)

@@ -174,7 +174,7 @@ class MultivariateGaussian(Family):
 
     These coordinates extend (μ, τ). The divergence is made of differences of precisions, which are exact in them;
     those of covariances or of Cholesky factors would first have to be carried over, and lose digits on the way.
-    It loses about as many digits as the condition number of P has.
+    Still, the divergence loses about as many digits as the condition number of P has.
 
     Parameters
     ----------

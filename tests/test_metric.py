@@ -657,7 +657,7 @@ def test_the_inner_product_of_vectors_of_opposite_scales():
     for metric in ng.euclidean(2), ng.Dense(np.eye(2)), ng.MatrixFree(lambda v: v, 2):
         assert_close(metric.inner([1e200, 1e-200], [1e-200, 1e200]), 2, EXACT)
         assert metric.inner([1, 2], [2, -1]) == 0
-        # Beside one that isn't.
+        # Several at once.
         assert_close(metric.inner([[1e200, 1e-200], [1, 1]], [[1e-200, 1e200], [1, 3]]), [2, 4], EXACT)
 
 
