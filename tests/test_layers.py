@@ -100,10 +100,16 @@ def test_import_loads_nothing_but_numpy():
 def test_import_costs_at_most_ten_milliseconds_more_than_numpy(tmp_path):
     # Bytecode is kept, whatever the settings here: the first run compiles, as installing does.
     keep = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
-    program = "import numpy, time; start = time.process_time(); import natgrad; "
-    program += "print(time.process_time() - start)"
+    program = "import time; start = time.process_time(); import numpy; middle = time.process_time(); import natgrad; "
+    program += "print(middle - start, time.process_time() - middle)"
+
+    def cheap():
+        numpy, own = map(float, python(program, **keep).split())
+        # On a computer that is slow just now, as much longer as numpy takes than its usual 70 milliseconds.
+        return own <= 0.010 * max(1, numpy / 0.070)
+
     # The least of several is the cost; what is above it is what else goes on.
-    assert any(float(python(program, **keep)) <= 0.010 for _ in range(30))
+    assert any(cheap() for _ in range(30))
 
 
 PUBLIC = {name: getattr(natgrad, name) for name in natgrad.__all__}
