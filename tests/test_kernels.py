@@ -129,9 +129,7 @@ def test_cholesky(shape, dtype):
     assert definite
     assert factor.dtype == dtype
     expected = np.linalg.cholesky(matrix.astype(float))
-    assert_close(np.tril(factor), expected, EXACT if dtype == np.float64 else 1e-4)
-    # What is left of the matrix above a large one is used, too.
-    assert (np.triu(factor, 1) == (np.triu(matrix, 1) if matrix.ndim == 2 and len(matrix) > 48 else 0)).all()
+    assert_close(factor, expected, EXACT if dtype == np.float64 else 1e-4)
     wrong = matrix.copy()
     wrong[..., 0, 1] += 1
     assert not cholesky(wrong)[1]

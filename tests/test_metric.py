@@ -364,11 +364,14 @@ def test_a_matrix_out_of_range_is_refused():
 
 @pytest.mark.parametrize("make", [ng.from_frame, ng.from_scores])
 def test_frames_and_scores_out_of_range(make):
-    for huge in [[1.7e308, 1e308], [-1.7e308, 1e308]], [[1.5e308, 1], [1, 1.5e308]], [[1e-200, 0], [0, 1]]:
+    for huge in [
+        [[1.7e308, 1e308], [-1.7e308, 1e308]],
+        [[1.5e308, 1], [1, 1.5e308]],
+        [[1.5e308, 1.5e308], [1.5e308, 1.5e308]],
+        [[1e-200, 0], [0, 1]],
+    ]:
         with pytest.raises(ValueError, match=r"^`(frame|scores)` must have squares within the range of float64"):
             make(huge)
-    with pytest.raises(ValueError, match=r"but its smallest singular value is \S*e\+\d+\.$|singular value is 0\.$"):
-        make([[1.5e308, 1.5e308], [1.5e308, 1.5e308]])
 
 
 def test_nothing_is_symmetrised():
@@ -575,7 +578,7 @@ def test_refined_solve_refuses_what_it_cannot_do(monkeypatch):
 @pytest.fixture
 def without_scipy(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "scipy.linalg", None)
+        patch.setitem(sys.modules, "scipy", None)
         _kernels._by_lapack.cache_clear()
         yield
     _kernels._by_lapack.cache_clear()
@@ -719,10 +722,12 @@ def test_scores_of_many_rows():
 
 
 def test_columns_that_depend_on_each_other_in_different_units():
-    rows = np.array([[1e200, 1e-200], [1e200, 1e-200]])
+    rows = np.array([[1e150, 1e-150], [1e150, 1e-150]])
     for make, argument in (ng.from_scores, rows), (ng.from_frame, rows.T):
-        with pytest.raises(ValueError, match=r"but its smallest singular value is 0\.$"):
+        with pytest.raises(ValueError, match=r"but its smallest singular value is \S+\.$"):
             make(argument)
+        with pytest.raises(ValueError, match="must have squares within the range of float64"):
+            make(argument**2)
 
 
 def test_inner_products_that_are_in_range_though_covectors_are_not():
