@@ -110,7 +110,7 @@ def positive_number(value, name: str) -> float:
 
 
 def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray]:
-    """Return a positive definite `value`, shape (..., n, n), symmetric up to rounding, and its lower Cholesky factor."""
+    """Return a positive definite `value`, shape (..., n, n), symmetric up to rounding, and its Cholesky factor."""
     matrix = square(value, name)
     with np.errstate(all="ignore"):
         factor, symmetric, definite = _kernels.cholesky(matrix)

@@ -107,8 +107,7 @@ def _of_columns(a: np.ndarray, count: int, name: str, property: str) -> Dense:
     squares = np.diagonal(tensor, axis1=-2, axis2=-1)
     if not arrays.all_finite(tensor) or (squares[a.any(axis=-2)] < tiny).any():
         raise ValueError(
-            f"`{name}` must have squares within the range of {a.dtype}, "
-            f"but its largest entry is {np.abs(a).max():.6g}."
+            f"`{name}` must have squares within the range of {a.dtype}, but its largest entry is {np.abs(a).max():.6g}."
         )
     r = np.linalg.qr(a, mode="r")
     # In columns of length one, so that a change of units changes no decision, except for a column of zeros, which stays

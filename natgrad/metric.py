@@ -102,7 +102,7 @@ class Metric(ABC):
 
 
 def _scaled(form: Callable[..., np.ndarray], *vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A form, and the power of two that it lacks: of vectors scaled by such where it would be out of range otherwise."""
+    """A form, and the power of two that it lacks: of vectors scaled by such where it is out of range otherwise."""
     found = form(*vectors)
     limits, size = np.finfo(found.dtype), np.abs(found)
     sound = (size > limits.tiny / limits.eps) & (size <= limits.max)

@@ -43,13 +43,11 @@ def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit:
     """The Hessian of f at x, shape (..., n, n), by central differences of fourth order (section 3.3).
 
     Symmetric, with an error of about 1e-10 for a function whose derivatives per `unit` are about one.
-    The arguments are those of `numerical_gradient`.
 
     Parameters
     ----------
-    f : callable
-    x : array_like, shape (n,)
-    unit : float or array_like, shape (n,)
+    f, x, unit
+        As for `numerical_gradient`.
 
     Examples
     --------
@@ -67,10 +65,8 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
 
     Parameters
     ----------
-    errors : array_like, shape (m,)
-        Positive errors, m ≥ 2.
-    steps : array_like, shape (m,)
-        The positive step sizes that gave them, each different from the next.
+    errors, steps : array_like, shape (m,)
+        Two or more errors, and the step sizes that gave them, each different from the next; all are positive.
 
     Examples
     --------

@@ -110,7 +110,7 @@ CASES = {
     "scores, several": lambda: Case(ng.from_scores(SCORES), SCORES.mT @ SCORES / 5),
     "low rank": lambda: Case(ng.LowRank(FEW, 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3)),
     "low rank, of many scores": lambda: Case(ng.LowRank(FRAME, 0.5), FRAME.T @ FRAME / 3 + 0.5 * np.eye(3)),
-    "low rank, float32": lambda: Case(ng.LowRank(single(FEW), 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3), np.float32),
+    "low rank, float32": lambda: Case(ng.LowRank(single(FEW), 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3)),
     "dual of low rank": lambda: Case(ng.Dual(ng.LowRank(FEW, 2)), precise_inverse(FEW.T @ FEW / 2 + 2 * np.eye(3))),
     "matrix-free": lambda: Case(ng.MatrixFree(lambda v: SPD @ v, 3, 1e-14), SPD),
     "Fisher metric": lambda: Case(ng.fisher_metric(ng.Gaussian(), [0.3, 2.0]), np.diag([2.0, 0.125])),
