@@ -16,7 +16,7 @@ from ._special import product
 # A single matrix larger than the first is worth a call of LAPACK; without scipy, as in a browser, there is something
 # instead up to the second.
 SMALL, LARGE = 3, 48
-# Up to this size many matrices are worth a loop over their columns.
+# Up to this size many matrices are factorised by a loop over their columns.
 BATCH_SIZE = 32
 # Numbers in a block: a megabyte of float64, so that a block and what is made of it stay in the cache; and the rows of a
 # strip, that it and its mirror image do.
@@ -65,35 +65,33 @@ def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, 
     rows = np.moveaxis(matrix.reshape(-1, n, n), 0, -1)
     # Pages of zeros that are never written to cost nothing.
     factor, symmetric, definite = np.zeros(rows.shape, matrix.dtype), True, True
-    for part in _parts(rows.shape[2:], n * n):
-        f = rows[part].copy()
+    for part in _parts(rows.shape[2:], n):
+        f = rows[:, :, *part].copy()
         limits = rounding * np.einsum("jj...->j...", f)
         symmetric = symmetric and all((f[j, j + 1 :] == f[j + 1 :, j]).all() for j in range(n))
         pivots = np.einsum("jj...->j...", cholesky_last(f))
         definite = definite and bool((pivots * pivots > limits).all())
         for j in range(n):
-            factor[(slice(j, None), j, *part)] = f[j:, j]
+            factor[j:, j, *part] = f[j:, j]
     return np.moveaxis(factor.reshape(n, n, *lead), (0, 1), (-2, -1)), symmetric, definite
 
 
-def _parts(lead: tuple[int, ...], size: int) -> Iterator[tuple]:
-    """Slices of the last axis that cut an array of shape (..., *lead), with `size` leading entries, into blocks."""
-    step = max(1024, BLOCK // (size * math.prod(lead[:-1])))
-    return ((..., slice(start, start + step)) for start in range(0, lead[-1], step))
+def _parts(lead: tuple[int, ...], n: int) -> Iterator[tuple]:
+    return blocks(lead, max(1024, BLOCK // n**2))
 
 
 def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
-    """L⁻¹ g, or L⁻ᵀ L⁻¹ g if `twice`, for batches of small L, shape (..., n, n), and g that broadcast."""
+    """L⁻¹ g, or L⁻ᵀ L⁻¹ g if `twice`, for batches of L, shape (..., n, n), and g that broadcast."""
     lead, n = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1]), g.shape[-1]
     factors = np.moveaxis(np.broadcast_to(factor, (*lead, n, n)), (-2, -1), (0, 1))
     vectors = np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0)
     out = np.empty((*lead, n), np.result_type(factor, g))
-    for part in _parts(lead, n * n):
-        lower, y = factors[part], vectors[part].astype(out.dtype, order="C")
+    for part in _parts(lead, n):
+        lower, y = factors[:, :, *part], vectors[:, *part].astype(out.dtype, order="C")
         solve_lower_last(lower, y[:, None])
         if twice:  # Lᵀ read from its end is a lower triangle
             solve_lower_last(lower.swapaxes(0, 1)[::-1, ::-1], y[::-1, None])
-        np.moveaxis(out, -1, 0)[part] = y
+        out[part] = np.moveaxis(y, 0, -1)
     return out
 
 
@@ -108,18 +106,10 @@ def solve_one(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
-    """Invert lower triangular matrices, shape (..., n, n).
-
-    Forward substitution, row by row, keeps small rows accurate beside large ones, which a general inverse does not.
-    """
-    if factor.ndim == 2 and _by_lapack(len(factor)):
+    """Invert a lower triangular matrix: row by row, which keeps small rows accurate beside large ones."""
+    if _by_lapack(len(factor)):
         return _scipy("trtri", factor.dtype)(factor, lower=1)[0]
-    inverse = np.zeros_like(factor)
-    for i in range(factor.shape[-1]):
-        inverse[..., i, i] = 1 / factor[..., i, i]
-        row = np.vecmat(factor[..., i, :i], inverse[..., :i, :i])
-        inverse[..., i, :i] = -row * inverse[..., i, i, None]
-    return inverse
+    return solve_lower_last(factor, np.eye(len(factor), dtype=factor.dtype))
 
 
 def condition(factor: np.ndarray, norm: float) -> float:

@@ -160,11 +160,9 @@ class Dense(Metric):
         return np.matvec(self._tensor, v) if self.batch else v @ self._tensor.T
 
     def _solve(self, g):
-        if not self.batch:
-            return _kernels.solve_one(self._factor, g)
-        if self.dim <= _kernels.BATCH_SIZE:
+        if self.batch:
             return _kernels.solve_many(self._factor, g, twice=True)
-        return np.matvec(self._inverse_factor.mT, np.matvec(self._inverse_factor, g))
+        return _kernels.solve_one(self._factor, g)
 
     def _squared_norm(self, v):
         if not self.batch:
@@ -175,10 +173,7 @@ class Dense(Metric):
     def _squared_dual_norm(self, g):
         if not self.batch:
             return _kernels.squared_lengths(self._inverse_factor, g, transposed=False)
-        if self.dim <= _kernels.BATCH_SIZE:
-            w = _kernels.solve_many(self._factor, g, twice=False)
-        else:
-            w = np.matvec(self._inverse_factor, g)
+        w = _kernels.solve_many(self._factor, g, twice=False)
         return np.vecdot(w, w)
 
     def refined_solve(self, g: ArrayLike) -> Refined:

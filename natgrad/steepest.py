@@ -30,8 +30,8 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Nor
     axes = _refuse_zero(u, "u", "direction", norm)
     u = np.ldexp(u, -arrays.exponents(u, axes))  # which changes no direction
     with np.errstate(all="ignore"):
-        slopes = np.vecdot(gradient, u / np.expand_dims(norm.norm(u), axes))
-        return arrays.in_range(slopes.sum(axis=-1) if len(axes) > 1 else slopes, "gradient", "u")
+        slopes = (gradient * (u / np.expand_dims(norm.norm(u), axes))).sum(axis=axes)
+        return arrays.in_range(slopes, "gradient", "u")
 
 
 def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
