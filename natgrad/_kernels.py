@@ -112,15 +112,6 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     return solve_lower_last(factor, np.eye(len(factor), dtype=factor.dtype))
 
 
-def condition(factor: np.ndarray, norm: float) -> float:
-    """The norm of a matrix times that of its inverse, which is estimated in the 1-norm from the lower factor L."""
-    if not _by_lapack(len(factor)):
-        inverse = inverse_of_lower(factor)
-        return norm * np.linalg.norm(inverse.T @ inverse, 1)
-    reciprocal, _ = _scipy("pocon", factor.dtype)(factor, norm, uplo="L")
-    return 1 / reciprocal if reciprocal else np.inf
-
-
 def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np.ndarray:
     """‖L v‖², or ‖Lᵀ v‖² if `transposed`, of vectors v, shape (..., n), under one lower triangular L, shape (n, n).
 
@@ -150,9 +141,8 @@ def residual(matrix: np.ndarray, g: np.ndarray, *parts: np.ndarray) -> np.ndarra
     return np.array([math.fsum([entry, *row]) for entry, row in zip(g, terms, strict=True)])
 
 
-def refine(matrix: np.ndarray, factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:
-    """A⁻¹ g, shape (n,), by conjugate gradients in the metric of the rounded factor L of A; None if they fail."""
-    inverse = inverse_of_lower(factor)
+def refine(matrix: np.ndarray, inverse: np.ndarray, g: np.ndarray) -> np.ndarray | None:
+    """A⁻¹ g, shape (n,), by conjugate gradients in the metric of the rounded L of A = L Lᵀ, by its inverse; or None."""
     # The solution is held as x + tail, so that the steps go on shrinking below the rounding of x.
     x, tail, left, white = np.zeros_like(g), np.zeros_like(g), g, inverse @ g
     step = inverse.T @ white

@@ -59,7 +59,8 @@ class LowRank(Metric):
                 )
             self._factor, _, definite = _kernels.cholesky(kernel, overwrite=True)
             # At least the root of the condition number of K: by as much may SᵀK⁻¹ magnify what is lost to rounding.
-            self._spread = np.sqrt(_kernels.condition(self._factor, self._trace)) if definite else np.inf
+            inverse_length = np.linalg.norm(_kernels.inverse_of_lower(self._factor)) if definite else np.inf
+            self._spread = math.sqrt(self._trace) * inverse_length
         self._accept(np.ones(1), 1)
 
     def _accept(self, z: np.ndarray, lost: np.ndarray, hint: str = "") -> None:
@@ -135,8 +136,9 @@ class Solution(NamedTuple):
 class MatrixFree(Metric):
     """The metric of a G that is known only by what it does to a vector, such as a product of Jacobians; in float64.
 
-    Solved by conjugate gradients [1]_, each of them one product, and about as many as the root of the condition number:
-    `Dense` is quicker up to a few thousand coordinates, if G can be had, and bears larger condition numbers.
+    Solved by conjugate gradients (Hestenes and Stiefel, 1952), each of them one product, and about as many as the root
+    of the condition number: `Dense` is quicker up to a few thousand coordinates, if G can be had, and bears larger
+    condition numbers.
 
     Parameters
     ----------
@@ -149,11 +151,6 @@ class MatrixFree(Metric):
         Stop when the Euclidean norm of the residual g − Gv, computed from v itself, is at most this times that of g.
     iterations : int
         Raise an error if that needs more of them.
-
-    References
-    ----------
-    .. [1] M. R. Hestenes and E. Stiefel, Methods of conjugate gradients for solving linear systems, Journal of Research
-       of the National Bureau of Standards 49, 409–436, 1952.
 
     Examples
     --------

@@ -61,11 +61,7 @@ def from_frame(frame: ArrayLike) -> Metric:
 
     M, shape (..., n, n), is any invertible matrix; ‖M w‖ is the Euclidean length of the coordinates w.
     Norms come from an orthogonal factorisation of M, so that its condition number is not squared.
-
-    Raises
-    ------
-    ValueError
-        If `frame` is not square, not invertible, or so large or small that Σ can't be represented.
+    A `ValueError` is raised if M is singular up to rounding, or so large or small that Σ can't be represented.
 
     Examples
     --------
@@ -80,11 +76,7 @@ def from_scores(scores: ArrayLike) -> Metric:
 
     The columns must be linearly independent, hence N ≥ n; for fewer scores there is `LowRank`.
     Norms come from an orthogonal factorisation of S, so that its condition number is not squared.
-
-    Raises
-    ------
-    ValueError
-        If the columns of `scores` depend on each other, or are so large or small that G can't be represented.
+    A `ValueError` is raised if columns depend on each other, or are so large or small that G can't be represented.
 
     Examples
     --------

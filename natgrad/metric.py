@@ -179,10 +179,8 @@ class Dense(Metric):
     def refined_solve(self, g: ArrayLike) -> Refined:
         """G⁻¹ g, shape (..., n), to full double precision, also where a single G is nearly singular.
 
-        Raises
-        ------
-        ValueError
-            If the condition number is too large, around 10¹⁶, or if G was rounded already, as `from_scores` does.
+        A `ValueError` is raised if the condition number is too large, around 10¹⁶, or if G was rounded already, as
+        `from_scores` does.
 
         Examples
         --------
@@ -199,12 +197,15 @@ class Dense(Metric):
         # Scaled by powers of two, exactly, to a diagonal near one, so that a change of units changes nothing.
         shift = -np.rint(0.5 * np.log2(self._tensor.diagonal().astype(np.float64))).astype(int)
         scale = np.ldexp(1.0, shift)
-        tensor, factor = scale[:, None] * self._tensor * scale, scale[:, None] * self._factor
-        condition = _kernels.condition(factor, np.linalg.norm(tensor, 1))
+        tensor, inverse = (
+            scale[:, None] * self._tensor * scale,
+            _kernels.inverse_of_lower(scale[:, None] * self._factor),
+        )
+        condition = np.linalg.norm(tensor, 1) * np.linalg.norm(inverse.T @ inverse, 1)
         with np.errstate(all="ignore"):
             unit = np.where(g == 0, -9999, np.frexp(g)[1] + shift).max(axis=-1, keepdims=True)
             rows = np.ldexp(g, shift - unit).reshape(-1, self.dim)
-            solutions = [_kernels.refine(tensor, factor, row) for row in rows]
+            solutions = [_kernels.refine(tensor, inverse, row) for row in rows]
             if condition >= MOST_SINGULAR or any(solution is None for solution in solutions):
                 raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
             value = np.ldexp(np.reshape(solutions, g.shape), shift + unit)
@@ -212,7 +213,7 @@ class Dense(Metric):
 
 
 class Refined(NamedTuple):
-    """A solution of G v = g, and an estimate of the condition number of G with a diagonal near one.
+    """A solution of G v = g, and an estimate of the condition number of G, scaled to a diagonal near one.
 
     Examples
     --------
