@@ -19,8 +19,8 @@ SMALL, LARGE = 3, 48
 # Up to this size many matrices are factorised by a loop over their columns.
 BATCH_SIZE = 32
 # Numbers in a block: a megabyte of float64, so that a block and what is made of it stay in the cache; and the rows of a
-# strip, that it and its mirror image do.
-BLOCK, STRIP = 2**17, 128
+# tile, that it and its mirror image do.
+BLOCK, TILE = 2**17, 128
 
 
 @cache
@@ -45,8 +45,8 @@ def cholesky(matrix: np.ndarray, *, overwrite: bool = False) -> tuple[np.ndarray
     rounding = n * np.finfo(matrix.dtype).eps
     if matrix.ndim > 2 and n <= BATCH_SIZE:
         return _cholesky_of_many(matrix, rounding)
-    ends = ((slice(i, i + STRIP), slice(i + STRIP)) for i in range(0, n, STRIP))
-    symmetric = all((matrix[..., strip, end] == matrix[..., end, strip].mT).all() for strip, end in ends)
+    tiles = ((slice(i, i + TILE), slice(i + TILE)) for i in range(0, n, TILE))
+    symmetric = all((matrix[..., tile, end] == matrix[..., end, tile].mT).all() for tile, end in tiles)
     limits = rounding * matrix.diagonal(axis1=-2, axis2=-1)
     try:
         if matrix.ndim == 2 and _by_lapack(n):

@@ -61,7 +61,7 @@ class LowRank(Metric):
             # At least the root of the condition number of K: by as much may SᵀK⁻¹ magnify what is lost to rounding.
             inverse_length = np.linalg.norm(_kernels.inverse_of_lower(self._factor)) if definite else np.inf
             self._spread = math.sqrt(self._trace) * inverse_length
-        self._accept(np.ones(1), 1)
+            self._accept(np.ones(1), 1)
 
     def _accept(self, z: np.ndarray, lost: np.ndarray, hint: str = "") -> None:
         """Refuse a z too short beside what is lost in it: at most so many times EPS, times the spread of K."""

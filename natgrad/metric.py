@@ -33,14 +33,11 @@ class Metric(ABC):
 
     @abstractmethod
     def _apply(self, v: np.ndarray) -> np.ndarray: ...
-
     @abstractmethod
     def _solve(self, g: np.ndarray) -> np.ndarray: ...
-
     # The next two are sums of squares, so that rounding can't make them negative.
     @abstractmethod
     def _squared_norm(self, v: np.ndarray) -> np.ndarray: ...
-
     @abstractmethod
     def _squared_dual_norm(self, g: np.ndarray) -> np.ndarray: ...
 

@@ -26,10 +26,8 @@ class Norm(ABC):
 
     @abstractmethod
     def _norm(self, v: np.ndarray) -> np.ndarray: ...
-
     @abstractmethod
     def _dual_norm(self, g: np.ndarray) -> np.ndarray: ...
-
     # For g other than zero: the centre of the face of the unit ball on which uᵀg is largest.
     @abstractmethod
     def _steepest(self, g: np.ndarray) -> np.ndarray: ...

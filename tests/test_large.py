@@ -95,6 +95,9 @@ def test_squares_out_of_range_are_blamed_on_the_largest_number():
 def test_squares_too_small_are_refused():
     with pytest.raises(ValueError, match="^`damping` must be large enough to solve with"):
         ng.LowRank([[1e-155, 0]], 1e-310)
+    # Also where their quotient is out of range.
+    with pytest.raises(ValueError, match="^`damping` must be large enough .* is inf times N damping"):
+        ng.LowRank([[1e100, 0], [1e100, 0]], 1e-300)
 
 
 @pytest.mark.parametrize("damping", [1.0, 1e-2, 1e-6, 1e-10])
