@@ -65,7 +65,7 @@ def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, 
     rows = np.moveaxis(matrix.reshape(-1, n, n), 0, -1)
     # Pages of zeros that are never written to cost nothing.
     factor, symmetric, definite = np.zeros(rows.shape, matrix.dtype), True, True
-    for part in _parts(rows.shape[2:], n):
+    for part in blocks(rows.shape[2:], max(1024, BLOCK // n**2)):
         f = rows[:, :, *part].copy()
         limits = rounding * np.einsum("jj...->j...", f)
         symmetric = symmetric and all((f[j, j + 1 :] == f[j + 1 :, j]).all() for j in range(n))
@@ -76,17 +76,13 @@ def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, 
     return np.moveaxis(factor.reshape(n, n, *lead), (0, 1), (-2, -1)), symmetric, definite
 
 
-def _parts(lead: tuple[int, ...], n: int) -> Iterator[tuple]:
-    return blocks(lead, max(1024, BLOCK // n**2))
-
-
 def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
     """L⁻¹ g, or L⁻ᵀ L⁻¹ g if `twice`, for batches of L, shape (..., n, n), and g that broadcast."""
     lead, n = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1]), g.shape[-1]
     factors = np.moveaxis(np.broadcast_to(factor, (*lead, n, n)), (-2, -1), (0, 1))
     vectors = np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0)
     out = np.empty((*lead, n), np.result_type(factor, g))
-    for part in _parts(lead, n):
+    for part in blocks(lead, max(1024, BLOCK // n**2)):
         lower, y = factors[:, :, *part], vectors[:, *part].astype(out.dtype, order="C")
         solve_lower_last(lower, y[:, None])
         if twice:  # Lᵀ read from its end is a lower triangle
