@@ -94,7 +94,7 @@ def _of_columns(a: np.ndarray, count: int, name: str, property: str) -> Dense:
     """The metric AᵀA / count of an A with independent columns, shape (..., N, n)."""
     *_, rows, n = a.shape
     eps, tiny = np.finfo(a.dtype).eps, np.finfo(a.dtype).tiny
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(all="ignore"):
         tensor = a.mT @ a / count
     squares = np.diagonal(tensor, axis1=-2, axis2=-1)
     if not arrays.all_finite(tensor) or (squares[a.any(axis=-2)] < tiny).any():
