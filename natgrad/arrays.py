@@ -18,7 +18,12 @@ FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 def numbers(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of float32 or float64 numbers, finite or not."""
-    array = value if type(value) is np.ndarray else _array(value, name)
+    if type(value) is not np.ndarray and (masked := _masked(value)):
+        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
     if array.dtype.kind in "iu":
         array = array.astype(np.float64)
     if array.dtype not in FLOATS:
@@ -27,15 +32,6 @@ def numbers(value, name: str) -> np.ndarray:
     if array.size == 0:
         raise ValueError(f"`{name}` must not be empty, but its shape is {array.shape}.")
     return array
-
-
-def _array(value, name: str) -> np.ndarray:
-    if masked := _masked(value):
-        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
-    try:
-        return np.asarray(value)
-    except ValueError:
-        raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
 
 
 def _masked(value) -> list[int]:
