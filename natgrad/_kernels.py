@@ -7,14 +7,16 @@ every step of an algorithm is then one operation on long contiguous rows, in blo
 import math
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 
 import numpy as np
 
 from ._special import product
 
-# One matrix larger than this is worth a call of LAPACK; from the second size on there is nothing instead.
+# A single matrix larger than the first is worth a call of LAPACK; without scipy, as in a browser, there is something
+# instead up to the second.
 SMALL, LARGE = 3, 48
-# Up to this size many matrices are worth a loop over their columns.
+# Up to this size many matrices are factorised by a loop over their columns.
 BATCH_SIZE = 32
 # Numbers in a block: a megabyte of float64, so that a block and what is made of it stay in the cache; and the rows of a
 # tile, that it and its mirror image do.
@@ -31,47 +33,31 @@ def _scipy(name: str, dtype: np.dtype):
 
 @cache
 def _by_lapack(n: int) -> bool:
-    """Whether a matrix of this size goes to LAPACK; a browser without scipy can do with smaller ones."""
-    if SMALL < n < LARGE:
-        try:
-            import scipy.linalg  # noqa: F401
-        except ImportError:
-            return False
-    return n > SMALL
+    return n > SMALL and (n >= LARGE or find_spec("scipy") is not None)
 
 
 def cholesky(matrix: np.ndarray, *, overwrite: bool = False) -> tuple[np.ndarray, bool, bool]:
     """The lower factors L of matrices L Lᵀ, shape (..., n, n); whether these equal their transposes; whether L exists.
 
     Equality is judged bit by bit; L exists if every pivot is greater than its rounding error. NaN is neither.
-    The other triangle of a single L is empty, or if it is large, that of the matrix.
     """
     *_, n = matrix.shape
     rounding = n * np.finfo(matrix.dtype).eps
     if matrix.ndim > 2 and n <= BATCH_SIZE:
         return _cholesky_of_many(matrix, rounding)
-    symmetric, limits = _is_symmetric(matrix), rounding * matrix.diagonal(axis1=-2, axis2=-1)
+    tiles = ((slice(i, i + TILE), slice(i + TILE)) for i in range(0, n, TILE))
+    symmetric = all((matrix[..., tile, end] == matrix[..., end, tile].mT).all() for tile, end in tiles)
+    limits = rounding * matrix.diagonal(axis1=-2, axis2=-1)
     try:
         if matrix.ndim == 2 and _by_lapack(n):
             # The transpose is the same matrix in the order of LAPACK.
-            factor, failed = _scipy("potrf", matrix.dtype)(matrix.T, lower=1, clean=n < LARGE, overwrite_a=overwrite)
-            if failed:
-                return matrix, symmetric, False
+            factor, failed = _scipy("potrf", matrix.dtype)(matrix.T, lower=1, overwrite_a=overwrite)
         else:
-            factor = np.linalg.cholesky(matrix)
+            factor, failed = np.linalg.cholesky(matrix), False
     except np.linalg.LinAlgError:
         return matrix, symmetric, False
     pivots = factor.diagonal(axis1=-2, axis2=-1)
-    return factor, symmetric, bool((pivots * pivots > limits).all())
-
-
-def _is_symmetric(matrix: np.ndarray) -> bool:
-    *lead, _, n = matrix.shape
-    if not lead and n <= LARGE:
-        return matrix.tobytes() == matrix.tobytes("F")
-    parts = [slice(i, i + TILE) for i in range(0, n, TILE)]
-    tiles = ((..., part, other) for i, part in enumerate(parts) for other in parts[: i + 1])
-    return all((matrix[tile] == matrix.mT[tile]).all() for tile in tiles)
+    return factor, symmetric, not failed and bool((pivots * pivots > limits).all())
 
 
 def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, bool, bool]:
@@ -79,70 +65,47 @@ def _cholesky_of_many(matrix: np.ndarray, rounding: float) -> tuple[np.ndarray, 
     rows = np.moveaxis(matrix.reshape(-1, n, n), 0, -1)
     # Pages of zeros that are never written to cost nothing.
     factor, symmetric, definite = np.zeros(rows.shape, matrix.dtype), True, True
-    for part in _parts(rows.shape[2:], n * n):
-        f = rows[part].copy()
+    for part in blocks(rows.shape[2:], max(1024, BLOCK // n**2)):
+        f = rows[:, :, *part].copy()
         limits = rounding * np.einsum("jj...->j...", f)
         symmetric = symmetric and all((f[j, j + 1 :] == f[j + 1 :, j]).all() for j in range(n))
         pivots = np.einsum("jj...->j...", cholesky_last(f))
         definite = definite and bool((pivots * pivots > limits).all())
         for j in range(n):
-            factor[(slice(j, None), j, *part)] = f[j:, j]
+            factor[j:, j, *part] = f[j:, j]
     return np.moveaxis(factor.reshape(n, n, *lead), (0, 1), (-2, -1)), symmetric, definite
 
 
-def _parts(lead: tuple[int, ...], size: int) -> Iterator[tuple]:
-    """Slices of the last axis that cut an array of shape (..., *lead), with `size` leading entries, into blocks."""
-    step = max(1024, BLOCK // (size * math.prod(lead[:-1])))
-    return ((..., slice(start, start + step)) for start in range(0, lead[-1], step))
-
-
 def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
-    """L⁻¹ g, or L⁻ᵀ L⁻¹ g if `twice`, for batches of small L, shape (..., n, n), and g that broadcast."""
+    """L⁻¹ g, or L⁻ᵀ L⁻¹ g if `twice`, for batches of L, shape (..., n, n), and g that broadcast."""
     lead, n = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1]), g.shape[-1]
-    factors, vectors = np.moveaxis(factor, (-2, -1), (0, 1)), np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0)
+    factors = np.moveaxis(np.broadcast_to(factor, (*lead, n, n)), (-2, -1), (0, 1))
+    vectors = np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0)
     out = np.empty((*lead, n), np.result_type(factor, g))
-    for part in _parts(lead, n * n):
-        lower = factors[part] if factors.shape[-1] == lead[-1] else factors
-        y = vectors[part].astype(out.dtype, order="C")
+    for part in blocks(lead, max(1024, BLOCK // n**2)):
+        lower, y = factors[:, :, *part], vectors[:, *part].astype(out.dtype, order="C")
         solve_lower_last(lower, y[:, None])
         if twice:  # Lᵀ read from its end is a lower triangle
             solve_lower_last(lower.swapaxes(0, 1)[::-1, ::-1], y[::-1, None])
-        np.moveaxis(out, -1, 0)[part] = y
+        out[part] = np.moveaxis(y, 0, -1)
     return out
 
 
 def solve_one(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """(L Lᵀ)⁻¹ g for one L, shape (n, n), of which only the lower triangle is read, and vectors g, shape (..., n)."""
-    dtype, n = np.result_type(factor, g), len(factor)
+    """(L Lᵀ)⁻¹ g for one L, shape (n, n), and vectors g, shape (..., n)."""
+    n = len(factor)
     if not _by_lapack(n):
         inverse = inverse_of_lower(factor)
         return g @ inverse.T @ inverse
-    solution, _ = _scipy("potrs", dtype)(factor, g.reshape(-1, n).T, lower=1)
+    solution, _ = _scipy("potrs", np.result_type(factor, g))(factor, g.reshape(-1, n).T, lower=1)
     return np.ascontiguousarray(solution.T).reshape(g.shape)
 
 
 def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
-    """Invert lower triangular matrices, shape (..., n, n); what is in the other triangles may stay there.
-
-    Forward substitution, row by row, keeps small rows accurate beside large ones, which a general inverse does not.
-    """
-    if factor.ndim == 2 and _by_lapack(len(factor)):
+    """Invert a lower triangular matrix: row by row, which keeps small rows accurate beside large ones."""
+    if _by_lapack(len(factor)):
         return _scipy("trtri", factor.dtype)(factor, lower=1)[0]
-    (*_, n), inverse = factor.shape, np.zeros_like(factor)
-    for i in range(n):
-        inverse[..., i, i] = 1 / factor[..., i, i]
-        row = np.vecmat(factor[..., i, :i], inverse[..., :i, :i])
-        inverse[..., i, :i] = -row * inverse[..., i, i, None]
-    return inverse
-
-
-def condition(factor: np.ndarray, norm: float) -> float:
-    """The norm of a matrix times that of its inverse, which is estimated in the 1-norm from the lower factor L."""
-    if not _by_lapack(len(factor)):
-        inverse = inverse_of_lower(factor)
-        return norm * np.linalg.norm(inverse.T @ inverse, 1)
-    reciprocal, _ = _scipy("pocon", factor.dtype)(factor, norm, uplo="L")
-    return 1 / reciprocal if reciprocal else np.inf
+    return solve_lower_last(factor, np.eye(len(factor), dtype=factor.dtype))
 
 
 def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np.ndarray:
@@ -150,35 +113,32 @@ def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np
 
     In blocks, so that nothing but the result is as long as v.
     """
-    n, dtype = len(lower), np.result_type(lower, v)
-    rows, matrix = v.reshape(-1, n), lower.T if transposed else lower
-    out = np.empty(len(rows), dtype)
+    n, rows = len(lower), v.reshape(-1, len(lower))
+    out = np.empty(len(rows), np.result_type(lower, v))
     step = max(512, BLOCK // (2 * n))
-    workspace = np.empty(min(step, len(rows)) * n, dtype)
+    workspace = np.empty(min(step, len(rows)) * n, out.dtype)
     for start in range(0, len(rows), step):
         block, part = rows[start : start + step], slice(start, start + step)
         w = workspace[: block.size]
         if n > 24 and _by_lapack(n):  # half the work of a full product
             w = w.reshape(block.shape)
             w[...] = block
-            w = _scipy("trmm", dtype)(1.0, lower, w.T, lower=1, trans_a=transposed, overwrite_b=1).T
+            w = _scipy("trmm", out.dtype)(1.0, lower, w.T, lower=1, trans_a=transposed, overwrite_b=1).T
             np.vecdot(w, w, out=out[part])
         else:  # coordinates first: the sums over a few coordinates are then sums of long rows
-            w = np.matmul(matrix, block.T, out=w.reshape(n, -1))
+            w = np.matmul(lower.T if transposed else lower, block.T, out=w.reshape(n, -1))
             np.add.reduce(np.multiply(w, w, out=w), axis=0, out=out[part])
     return out.reshape(v.shape[:-1])[()]
 
 
-def residual(matrix: np.ndarray, g: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """g − A x, shape (n,), of which every entry is rounded once: products without rounding, and their exact sums."""
-    return np.array(
-        [math.fsum([b, *np.concatenate(product(row, -x)).tolist()]) for row, b in zip(matrix, g, strict=True)]
-    )
+def residual(matrix: np.ndarray, g: np.ndarray, *parts: np.ndarray) -> np.ndarray:
+    """g − A x, shape (n,), for x the sum of its parts, every entry rounded once: exact sums of exact products."""
+    terms = (np.concatenate([product(row, -part) for part in parts], axis=None).tolist() for row in matrix)
+    return np.array([math.fsum([entry, *row]) for entry, row in zip(g, terms, strict=True)])
 
 
-def refine(matrix: np.ndarray, factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:
-    """A⁻¹ g, shape (n,), by conjugate gradients in the metric of the rounded factor L of A; None if they fail."""
-    inverse = inverse_of_lower(factor)
+def refine(matrix: np.ndarray, inverse: np.ndarray, g: np.ndarray) -> np.ndarray | None:
+    """A⁻¹ g, shape (n,), by conjugate gradients in the metric of the rounded L of A = L Lᵀ, by its inverse; or None."""
     # The solution is held as x + tail, so that the steps go on shrinking below the rounding of x.
     x, tail, left, white = np.zeros_like(g), np.zeros_like(g), g, inverse @ g
     step = inverse.T @ white
@@ -186,10 +146,12 @@ def refine(matrix: np.ndarray, factor: np.ndarray, g: np.ndarray) -> np.ndarray 
         if (gain := step @ left) == 0:
             return x + tail
         move = step * (gain / -(step @ residual(matrix, np.zeros_like(g), step)))
+        if not np.isfinite(move).all():
+            return None
         total = x + move
         part = total - x
         tail += (x - (total - part)) + (move - part)
-        x, left, last = total, residual(matrix, residual(matrix, g, total), tail), white
+        x, left, last = total, residual(matrix, g, total, tail), white
         if np.abs(move).max() <= 2.0**-60 * np.abs(x).max():
             return x + tail
         white = inverse @ left

@@ -18,7 +18,12 @@ FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 def numbers(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of float32 or float64 numbers, finite or not."""
-    array = value if type(value) is np.ndarray else _array(value, name)
+    if type(value) is not np.ndarray and (masked := _masked(value)):
+        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
     if array.dtype.kind in "iu":
         array = array.astype(np.float64)
     if array.dtype not in FLOATS:
@@ -27,15 +32,6 @@ def numbers(value, name: str) -> np.ndarray:
     if array.size == 0:
         raise ValueError(f"`{name}` must not be empty, but its shape is {array.shape}.")
     return array
-
-
-def _array(value, name: str) -> np.ndarray:
-    if masked := _masked(value):
-        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
-    try:
-        return np.asarray(value)
-    except ValueError:
-        raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
 
 
 def _masked(value) -> list[int]:
@@ -109,51 +105,28 @@ def positive_number(value, name: str) -> float:
     return positive(array[None], name).item()
 
 
-def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return a positive definite `value`, shape (..., n, n), its factor as `_kernels.cholesky` gives it, and whether it
-    equals its transpose, which it has to up to rounding.
-    """
+def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray]:
+    """Return a positive definite `value`, shape (..., n, n), symmetric up to rounding, and its Cholesky factor."""
     matrix = square(value, name)
     with np.errstate(all="ignore"):
         factor, symmetric, definite = _kernels.cholesky(matrix)
         if symmetric and definite:
-            return matrix, factor, True
+            return matrix, factor
         real(matrix, name)
         # Measured against the diagonal, so that a change of units changes no decision.
         scale = np.sqrt(np.abs(matrix.diagonal(axis1=-2, axis2=-1)))
         rounding = SYMMETRY_ROUNDINGS * np.finfo(matrix.dtype).eps
         excess = np.abs(matrix - matrix.mT) - rounding * scale[..., :, None] * scale[..., None, :]
-    worst = np.unravel_index(np.argmax(excess), excess.shape)
+    (*which, i, j) = worst = np.unravel_index(np.argmax(excess), excess.shape)
     if excess[worst] > 0:
-        (i, j), mirror = worst[-2:], (*worst[:-2], worst[-1], worst[-2])
         raise ValueError(
             f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
-            f"are {matrix[worst]:.6g} and {matrix[mirror]:.6g}."
+            f"are {matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}."
         )
     if not definite:
         smallest = np.linalg.eigvalsh(matrix).min()
         raise ValueError(f"`{name}` must {be} positive definite, but its smallest eigenvalue is {smallest:.6g}.")
-    return matrix, factor, False
-
-
-def triangle(columns: np.ndarray, name: str, property: str) -> np.ndarray:
-    """Return the lower Cholesky factor of AᵀA, without forming that, for an A with independent columns, (..., N, n)."""
-    # In units that nothing overflows in; then in columns of length one, so that a change of units changes no decision,
-    # except for a column of zeros, which stays what it is. Roundings of many rows add up like the root of their number.
-    exponent = exponents(columns, -2)
-    columns = np.ldexp(columns, -exponent)
-    r = np.linalg.qr(columns, mode="r")
-    lengths = np.hypot.reduce(columns, axis=-2, keepdims=True)
-    singular = np.linalg.svd(r / np.where(lengths == 0, 1, lengths), compute_uv=False)
-    *_, rows, n = columns.shape
-    size, eps = max(math.sqrt(rows), n), np.finfo(columns.dtype).eps
-    if not (singular[..., -1] > size * eps * singular[..., 0]).all():
-        top = exponent.max()
-        smallest = np.ldexp(np.linalg.svd(np.ldexp(r, exponent - top), compute_uv=False).min(), top)
-        raise ValueError(f"`{name}` must {property}, but its smallest singular value is {smallest:.6g}.")
-    # A = Q R with Q orthogonal, hence AᵀA = RᵀR; the signs make the diagonal positive.
-    with np.errstate(over="ignore"):  # which is refused by those who ask
-        return (np.ldexp(r, exponent) * np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None]).mT
+    return matrix, factor
 
 
 def exponents(v: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:

@@ -23,8 +23,6 @@ colors = {
     "ball": "#009e73",
     "accent": "#b37700",
 }
-
-
 # The type of an output that says what figure the page should draw, and from which numbers, so that it can be dragged.
 DRAGGABLE = "application/vnd.natgrad.figure+json"
 
@@ -94,14 +92,7 @@ def plane(count: int = 1, *, extent: float = 3.0, **size: float) -> tuple[Figure
 
 def arrow(ax: Axes, tail, tip, color: str, label: str = "", *, offset=(4, 4), **line) -> None:
     """An arrow between two points; its label starts `offset` points away from the tip."""
-    style = {
-        "arrowstyle": "-|>",
-        "mutation_scale": 15,
-        "linewidth": 2.2,
-        "shrinkA": 0,
-        "shrinkB": 0,
-        "color": color,
-    }
+    style = {"arrowstyle": "-|>", "mutation_scale": 15, "linewidth": 2.2, "shrinkA": 0, "shrinkB": 0, "color": color}
     ax.annotate("", xy=tuple(tip), xytext=tuple(tail), arrowprops=style | line)
     text = ax.annotate(label, xy=tuple(tip), xytext=offset, textcoords="offset points", color=color, fontsize=13)
     text.set_path_effects([withStroke(linewidth=3, foreground="white")])

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from functools import reduce
-from operator import iadd
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -20,7 +18,7 @@ EPS = np.finfo(np.float64).eps
 
 
 class LowRank(Metric):
-    """The metric of a damped empirical Fisher matrix G = SᵀS/N + λI, held as its N scores: for N < n.
+    """The metric of a damped empirical Fisher matrix G = SᵀS/N + λI, held as its N scores, for N < n; in float64.
 
     Built in N²n operations and solved in Nn, where `Dense` takes n³ and n²: it factorises K = SSᵀ + NλI, and forms
     nothing n × n. With more scores than coordinates `Dense` is quicker, and bears less damping.
@@ -28,7 +26,7 @@ class LowRank(Metric):
     Parameters
     ----------
     scores : array_like, shape (N, n)
-        S, one row for each observation. Not copied, because it may be most of the memory, so leave it as it is.
+        S, one row for each observation. If they are in float64 they are not copied, so leave them as they are.
     damping : float
         λ, positive. A `ValueError` is raised if it is too small to factorise K, or later, if rounding may cost a
         solution more than half of its digits.
@@ -39,108 +37,69 @@ class LowRank(Metric):
     array([1., 1., 1.])
     """
 
-    batch = ()
+    batch, dtype = (), np.dtype(np.float64)
 
     def __init__(self, scores: ArrayLike, damping: float):
-        scores = arrays.table(scores, "scores")
-        self._scores, self._damping = scores.view(), arrays.positive_number(damping, "damping")
+        scores = arrays.table(scores, "scores").astype(np.float64, copy=False)
+        self._scores = scores.view()
         self._scores.flags.writeable = False
-        (count, self.dim), self.dtype = scores.shape, scores.dtype
+        # One of numpy's, so that its product with a float32 vector is in float64.
+        self._damping = np.float64(arrays.positive_number(damping, "damping"))
+        count, self.dim = scores.shape
         self._shift = count * self._damping
         with np.errstate(all="ignore"):
-            kernel = reduce(iadd, (block @ block.T for _, block in self._blocks()))
-            diagonal = np.einsum("ii->i", kernel)
-            diagonal += self._shift
-            self._trace = diagonal.sum()
+            kernel = scores @ scores.T
+            np.einsum("ii->i", kernel)[:] += self._shift
+            self._trace = kernel.trace()
+            if not np.isfinite(self._trace):
+                arrays.real(scores, "scores")
+                largest = max(np.abs(scores).max(), self._damping)
+                raise ValueError(
+                    f"`scores` and `damping` must have squares in range, but their largest is {largest:.6g}."
+                )
             self._factor, _, definite = _kernels.cholesky(kernel, overwrite=True)
             # At least the root of the condition number of K: by as much may SᵀK⁻¹ magnify what is lost to rounding.
-            self._spread = np.sqrt(_kernels.condition(self._factor, self._trace)) if definite else np.inf
-        if not np.isfinite(self._trace):
-            arrays.real(scores, "scores")
-            largest = max(np.abs(scores).max(), self._damping)
-            raise ValueError(f"`scores` and `damping` must have squares in range, but their largest is {largest:.6g}.")
-        if not EPS * self._spread < ACCURACY:
-            self._refuse()
+            inverse_length = np.linalg.norm(_kernels.inverse_of_lower(self._factor)) if definite else np.inf
+            self._spread = math.sqrt(self._trace) * inverse_length
+            self._accept(np.ones(1), 1)
 
     def _accept(self, z: np.ndarray, lost: np.ndarray, hint: str = "") -> None:
         """Refuse a z too short beside what is lost in it: at most so many times EPS, times the spread of K."""
         if np.any(EPS * self._spread * lost > ACCURACY * _length(z)):  # what isn't finite is seen to elsewhere
-            self._refuse(hint)
-
-    def _refuse(self, hint: str = ""):
-        raise ValueError(
-            f"`damping` must be large enough to solve with{hint}, but the sum of squares of `scores` is "
-            f"{self._trace / self._shift:.1g} times N damping."
-        )
-
-    def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """S in float64: as it is, or a few columns at a time."""
-        width = self.dim if self.dtype == np.float64 else max(1, _kernels.BLOCK // len(self._scores))
-        for start in range(0, self.dim, width):
-            part = slice(start, start + width)
-            yield part, self._scores[:, part].astype(np.float64, copy=False)
-
-    def _project(self, v: np.ndarray) -> np.ndarray:
-        """S v, shape (..., N)."""
-        return sum(v[..., part] @ block.T for part, block in self._blocks())
-
-    def _combine(self, y: np.ndarray) -> np.ndarray:
-        """Sᵀ y, shape (..., n)."""
-        out = np.empty((*y.shape[:-1], self.dim))
-        for part, block in self._blocks():
-            np.matmul(y, block, out=out[..., part])
-        return out
-
-    def _like(self, v: np.ndarray, result: np.ndarray) -> np.ndarray:
-        return result.astype(np.result_type(v, self.dtype), copy=False)[()]
+            raise ValueError(
+                f"`damping` must be large enough to solve with{hint}, but the sum of squares of `scores` is "
+                f"{self._trace / self._shift:.1g} times N damping."
+            )
 
     def _apply(self, v):
-        return self._like(v, self._combine(self._project(v)) / len(self._scores) + self._damping * v)
+        return v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
 
     def _squared_norm(self, v):
-        v64, projected = v.astype(np.float64, copy=False), self._project(v)
-        squared = np.vecdot(projected, projected) / len(self._scores) + np.vecdot(self._damping * v64, v64)
-        return self._like(v, squared)
+        projected = v @ self._scores.T
+        return np.vecdot(projected, projected) / len(self._scores) + np.vecdot(self._damping * v, v)
 
     def _squared_dual_norm(self, g):
         """‖Sv‖²/N + λ‖v‖² for v = z/λ, where Sv = Ny: no rounding error is multiplied by S again."""
-        y, z, exponent = self._woodbury(g)
-        y *= math.sqrt(self._shift)
-        mantissa, power = math.frexp(self._damping)
-        squared = (np.vecdot(y, y) + np.vecdot(z, z)) / mantissa
-        return self._like(g, np.ldexp(squared, 2 * exponent.squeeze(-1) - power))
+        y, z = self._woodbury(g)
+        return len(self._scores) * np.vecdot(y, y) + np.vecdot(z / self._damping, z)
 
     def _solve(self, g):
-        _, z, exponent = self._woodbury(g)
-        mantissa, power = math.frexp(self._damping)
-        z /= mantissa
-        return self._like(g, np.ldexp(z, exponent - power, out=z))
+        return self._woodbury(g)[1] / self._damping
 
-    def _woodbury(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """y = K⁻¹Sg and z = g − Sᵀy = λG⁻¹g for a g of moderate length: all three without a power of two, and its
-        exponent.
-        """
+    def _woodbury(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """y = K⁻¹Sg and z = g − Sᵀy = λG⁻¹g."""
         exponent = arrays.exponents(g)
-        g = np.ldexp(g.astype(np.float64, copy=False), -exponent)
-        y = _kernels.solve_one(self._factor, self._project(g))
-        z = self._combine(-y)
-        z += g
+        g = np.ldexp(g, -exponent)
+        y = _kernels.solve_one(self._factor, g @ self._scores.T)
+        z = g - y @ self._scores
         self._accept(z, _length(g) + math.sqrt(self._trace) * _length(y), " (`solve_rewards` bears less)")
-        return y, z, exponent
+        return np.ldexp(y, exponent), np.ldexp(z, exponent)
 
     def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
-        """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, as Sᵀ(SSᵀ + NλI)⁻¹ r.
+        """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, shape (..., n), as Sᵀ(SSᵀ + NλI)⁻¹ r.
 
+        The weights r, shape (..., N), are rewards or advantages of policies, or residuals of fits.
         It keeps the digits that `solve(S.T @ r / N)` can't have with small damping, because rounding Sᵀr loses them.
-
-        Parameters
-        ----------
-        rewards : array_like, shape (..., N)
-            r, the weights of the scores: rewards or advantages of policies, residuals of fits.
-
-        Returns
-        -------
-        ndarray, shape (..., n)
 
         Examples
         --------
@@ -150,10 +109,10 @@ class LowRank(Metric):
         rewards = arrays.vector(rewards, "rewards", len(self._scores))
         with np.errstate(all="ignore"):
             exponent = arrays.exponents(rewards)
-            y = _kernels.solve_one(self._factor, np.ldexp(rewards.astype(np.float64, copy=False), -exponent))
-            z = self._combine(y)
+            y = _kernels.solve_one(self._factor, np.ldexp(rewards, -exponent))
+            z = y @ self._scores
             self._accept(z, math.sqrt(self._trace) * _length(y))
-            return arrays.in_range(self._like(rewards, np.ldexp(z, exponent, out=z)), "rewards")
+            return arrays.in_range(np.ldexp(z, exponent), "rewards")
 
 
 def _length(v: np.ndarray) -> np.ndarray:
@@ -177,8 +136,9 @@ class Solution(NamedTuple):
 class MatrixFree(Metric):
     """The metric of a G that is known only by what it does to a vector, such as a product of Jacobians; in float64.
 
-    Solved by conjugate gradients [1]_, each of them one product, and about as many as the root of the condition number:
-    `Dense` is quicker up to a few thousand coordinates, if G can be had, and bears larger condition numbers.
+    Solved by conjugate gradients (Hestenes and Stiefel, 1952), each of them one product, and about as many as the root
+    of the condition number: `Dense` is quicker up to a few thousand coordinates, if G can be had, and bears larger
+    condition numbers.
 
     Parameters
     ----------
@@ -191,11 +151,6 @@ class MatrixFree(Metric):
         Stop when the Euclidean norm of the residual g − Gv, computed from v itself, is at most this times that of g.
     iterations : int
         Raise an error if that needs more of them.
-
-    References
-    ----------
-    .. [1] M. R. Hestenes and E. Stiefel, Methods of conjugate gradients for solving linear systems, Journal of Research
-       of the National Bureau of Standards 49, 409–436, 1952.
 
     Examples
     --------
@@ -216,15 +171,14 @@ class MatrixFree(Metric):
         # Any vectors would do that nobody chooses; naming numpy.random at the top would import it.
         u, v = np.random.default_rng(0).standard_normal((2, self.dim))
         with np.errstate(all="ignore"):
-            image = self._product(u)
-            forth, size = image @ v, _length(image) * _length(v)
-            self._curvature(u, image)
-            image = self._product(v)
-            self._curvature(v, image)
-        if not abs(forth - u @ image) <= arrays.SYMMETRY_ROUNDINGS * np.finfo(image.dtype).eps * size:
+            first = self._product(u).copy()  # `matvec` may use the same array again
+            second = self._product(v)
+            self._curvature(u, first)
+            self._curvature(v, second)
+            forth, back, size = first @ v, u @ second, _length(first) * _length(v)
+        if not abs(forth - back) <= arrays.SYMMETRY_ROUNDINGS * np.finfo(first.dtype).eps * size:
             raise ValueError(
-                f"`matvec` must be symmetric, but for random u and v it gives "
-                f"vᵀGu = {forth:.6g} and uᵀGv = {u @ image:.6g}."
+                f"`matvec` must be symmetric, but for random u and v it gives vᵀGu = {forth:.6g} and uᵀGv = {back:.6g}."
             )
 
     def _checked(self, verb, **values):
@@ -244,41 +198,37 @@ class MatrixFree(Metric):
             raise ValueError(f"`matvec` must be positive definite, but for a vector v it gives vᵀGv = {curvature:.6g}.")
         return curvature
 
-    def _each(self, verb: Callable[[np.ndarray], tuple], v: np.ndarray) -> list[np.ndarray]:
-        """What a verb gives for each vector, with the leading axes of v."""
-        found = map(np.stack, zip(*map(verb, v.astype(np.float64).reshape(-1, self.dim)), strict=True))
-        return [part.reshape((*v.shape[:-1], *part.shape[1:])) for part in found]
-
     def _apply(self, v):
-        (found,) = self._each(lambda v: (self._product(v).astype(np.float64),), v)
-        return found
+        return np.vectorize(self._product, [np.float64], signature="(n)->(n)")(v.astype(np.float64))
 
     def _solve(self, g):
-        return self._each(self._conjugate_gradients, g)[0]
+        return self._conjugate_gradients(g)[0]
 
     def _squared_norm(self, v):
-        (found,) = self._each(self._energy, v)
-        return found
+        return np.vectorize(self._energy, signature="(n)->()")(v.astype(np.float64))[()]
 
-    def _energy(self, v: np.ndarray) -> tuple[float]:
+    def _energy(self, v: np.ndarray) -> float:
         exponent = np.frexp(np.abs(v).max())[1]
         w = np.ldexp(v, -exponent)
         if not (np.isfinite(w).all() and w.any()):  # a difference has overflowed, or nothing is left to measure
-            return (w @ w,)
-        return (np.ldexp(self._curvature(w, self._product(w)), 2 * exponent),)
+            return w @ w
+        return np.ldexp(self._curvature(w, self._product(w)), 2 * exponent)
 
     def _squared_dual_norm(self, g):
-        return self._each(self._conjugate_gradients, g)[3]
+        return self._conjugate_gradients(g)[3]
 
     def solution(self, g: ArrayLike) -> Solution:
         """G⁻¹ g for covectors g, shape (..., n), with the iterations and the relative residual of each, shape (...)."""
         (g,) = self._vectors(g=g)
         with np.errstate(all="ignore"):
-            value, iterations, residual, _ = self._each(self._conjugate_gradients, g)
+            value, iterations, residual, _ = self._conjugate_gradients(g)
         return Solution(arrays.in_range(value, "g"), iterations, residual)
 
     def _conjugate_gradients(self, g: np.ndarray) -> tuple:
         """v = G⁻¹ g, the iterations, the relative residual, and gᵀG⁻¹g up to the square of that."""
+        return np.vectorize(self._solve_one, signature="(n)->(n),(),(),()")(g.astype(np.float64))
+
+    def _solve_one(self, g: np.ndarray) -> tuple:
         exponent = np.frexp(np.abs(g).max())[1]
         g = np.ldexp(g, -exponent)
         v, residual, length = np.zeros(self.dim), g, np.sqrt(g @ g)

@@ -32,20 +32,14 @@ class Metric(ABC):
     dtype: np.dtype
 
     @abstractmethod
-    def _apply(self, v: np.ndarray) -> np.ndarray:
-        """G v."""
-
+    def _apply(self, v: np.ndarray) -> np.ndarray: ...
     @abstractmethod
-    def _solve(self, g: np.ndarray) -> np.ndarray:
-        """G⁻¹ g."""
-
+    def _solve(self, g: np.ndarray) -> np.ndarray: ...
+    # The next two are sums of squares, so that rounding can't make them negative.
     @abstractmethod
-    def _squared_norm(self, v: np.ndarray) -> np.ndarray:
-        """vᵀ G v, as a sum of squares."""
-
+    def _squared_norm(self, v: np.ndarray) -> np.ndarray: ...
     @abstractmethod
-    def _squared_dual_norm(self, g: np.ndarray) -> np.ndarray:
-        """gᵀ G⁻¹ g, as a sum of squares."""
+    def _squared_dual_norm(self, g: np.ndarray) -> np.ndarray: ...
 
     def _vectors(self, *, finite: bool = True, **values) -> list[np.ndarray]:
         found = [arrays.vector(value, name, self.dim, finite=finite) for name, value in values.items()]
@@ -82,16 +76,8 @@ class Metric(ABC):
 
     def inner(self, u: ArrayLike, v: ArrayLike) -> np.ndarray:
         """The inner product uᵀ G v of vectors, shape (...)."""
-        return self._checked(self._inner, u=u, v=v)
-
-    def _inner(self, u, v):
         product = lambda u, v: np.vecdot(u, self._apply(v))
-        found, limits = product(u, v), np.finfo(np.result_type(u, v))
-        sound = (np.abs(found) > limits.tiny / limits.eps) & np.isfinite(found)
-        if sound.all():
-            return found
-        i, j = arrays.exponents(u), arrays.exponents(v)
-        return np.where(sound, found, np.ldexp(product(np.ldexp(u, -i), np.ldexp(v, -j)), (i + j).squeeze(-1)))[()]
+        return self._checked(lambda u, v: np.ldexp(*_scaled(product, u, v)), u=u, v=v)
 
     def norm(self, v: ArrayLike) -> np.ndarray:
         """The norm ‖v‖ of vectors, shape (...); it overflows only if the result does."""
@@ -112,23 +98,25 @@ class Metric(ABC):
             return arrays.in_range(np.moveaxis(self._apply(basis), 0, -1), "metric")
 
 
+def _scaled(form: Callable[..., np.ndarray], *vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A form, and the power of two that it lacks: of vectors scaled by such where it is out of range otherwise."""
+    found = form(*vectors)
+    limits, size = np.finfo(found.dtype), np.abs(found)
+    sound = (size > limits.tiny / limits.eps) & (size <= limits.max)
+    if sound.all():
+        return found, 0
+    exponents = [arrays.exponents(v) for v in vectors]
+    again = form(*(np.ldexp(v, -exponent) for v, exponent in zip(vectors, exponents, strict=True)))
+    return np.where(sound, found, again), np.where(sound, 0, sum(exponents).squeeze(-1))
+
+
 def _root(squared: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndarray:
-    found = squared(v)
-    limits = np.finfo(found.dtype)
-    if np.all((found > limits.tiny / limits.eps) & (found < limits.max)):
-        return np.sqrt(found)
-    # Scaling by a power of two is exact, and keeps the squares of very long and very short vectors in range.
-    exponent = arrays.exponents(v)
-    return np.ldexp(np.sqrt(squared(np.ldexp(v, -exponent))), exponent.squeeze(-1))
+    found, exponent = _scaled(squared, v)
+    return np.ldexp(np.sqrt(found), exponent)
 
 
 class Dense(Metric):
-    """The metric of a symmetric positive definite matrix G, held with its Cholesky factor.
-
-    Parameters
-    ----------
-    tensor : array_like, shape (..., n, n)
-        G itself, for example a Fisher matrix; a `ValueError` is raised unless it is symmetric and positive definite.
+    """The metric of symmetric positive definite G, shape (..., n, n), held with their Cholesky factors.
 
     Examples
     --------
@@ -139,37 +127,26 @@ class Dense(Metric):
     (np.float64(29.0), np.float64(5.0))
     """
 
-    # Whether the factor is more exact than the tensor.
-    _rounded = False
+    _rounded = False  # whether the factor is more exact than the tensor
 
     def __init__(self, tensor: ArrayLike):
         self._hold(*arrays.positive_definite(tensor, "tensor"))
 
     @classmethod
-    def _from_factor(
-        cls, tensor: np.ndarray, factor: np.ndarray, packed: bool = False, *, rounded: bool = False
-    ) -> Dense:
+    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray) -> Dense:
         metric = cls.__new__(cls)
-        metric._rounded = rounded
-        metric._hold(tensor, factor, packed)
+        metric._hold(tensor, factor)
         return metric
 
-    def _hold(self, tensor: np.ndarray, factor: np.ndarray, packed: bool) -> None:
+    def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
         *batch, self.dim, _ = tensor.shape
         self.batch, self.dtype, self._factor = tuple(batch), tensor.dtype, factor
-        if self.batch:  # to copy many would take longer than to factorise them
-            return
-        if packed and self.dim >= _kernels.LARGE:  # the other triangle of the factor is that of G
-            self._diagonal = tensor.diagonal().copy()
-        else:
+        if not self.batch:  # to copy many would take longer than to factorise them
             self._tensor = tensor.copy()
 
     @cached_property
     def _tensor(self) -> np.ndarray:
-        if self.batch:
-            return self._factor @ self._factor.mT
-        upper = np.triu(self._factor, 1)
-        return upper + upper.T + np.diag(self._diagonal)
+        return self._factor @ self._factor.mT
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:
@@ -180,11 +157,9 @@ class Dense(Metric):
         return np.matvec(self._tensor, v) if self.batch else v @ self._tensor.T
 
     def _solve(self, g):
-        if not self.batch:
-            return _kernels.solve_one(self._factor, g)
-        if self.dim <= _kernels.BATCH_SIZE:
+        if self.batch:
             return _kernels.solve_many(self._factor, g, twice=True)
-        return np.matvec(self._inverse_factor.mT, np.matvec(self._inverse_factor, g))
+        return _kernels.solve_one(self._factor, g)
 
     def _squared_norm(self, v):
         if not self.batch:
@@ -195,23 +170,14 @@ class Dense(Metric):
     def _squared_dual_norm(self, g):
         if not self.batch:
             return _kernels.squared_lengths(self._inverse_factor, g, transposed=False)
-        if self.dim <= _kernels.BATCH_SIZE:
-            w = _kernels.solve_many(self._factor, g, twice=False)
-        else:
-            w = np.matvec(self._inverse_factor, g)
+        w = _kernels.solve_many(self._factor, g, twice=False)
         return np.vecdot(w, w)
 
     def refined_solve(self, g: ArrayLike) -> Refined:
-        """G⁻¹ g to full double precision, also where a single G is so nearly singular that `solve` keeps few digits.
+        """G⁻¹ g, shape (..., n), to full double precision, also where a single G is nearly singular.
 
-        Parameters
-        ----------
-        g : array_like, shape (..., n)
-
-        Raises
-        ------
-        ValueError
-            If the condition number is too large, around 10¹⁶, or if G was rounded already, as `from_scores` does.
+        A `ValueError` is raised if the condition number is too large, around 10¹⁶, or if G was rounded already, as
+        `from_scores` does.
 
         Examples
         --------
@@ -224,18 +190,19 @@ class Dense(Metric):
         if self.batch:
             raise ValueError(f"`metric` must be a single metric, but its batch is {self.batch}.")
         if self._rounded:
-            raise ValueError(
-                "`metric` must be made of G itself, but it is made of scores: what is left of G is rounded."
-            )
+            raise ValueError("`metric` must be made of G itself, but it is made of scores, which rounds G.")
         # Scaled by powers of two, exactly, to a diagonal near one, so that a change of units changes nothing.
         shift = -np.rint(0.5 * np.log2(self._tensor.diagonal().astype(np.float64))).astype(int)
         scale = np.ldexp(1.0, shift)
-        tensor, factor = scale[:, None] * self._tensor * scale, scale[:, None] * np.tril(self._factor)
-        condition = _kernels.condition(factor, np.linalg.norm(tensor, 1))
+        tensor, inverse = (
+            scale[:, None] * self._tensor * scale,
+            _kernels.inverse_of_lower(scale[:, None] * self._factor),
+        )
+        condition = np.linalg.norm(tensor, 1) * np.linalg.norm(inverse.T @ inverse, 1)
         with np.errstate(all="ignore"):
             unit = np.where(g == 0, -9999, np.frexp(g)[1] + shift).max(axis=-1, keepdims=True)
             rows = np.ldexp(g, shift - unit).reshape(-1, self.dim)
-            solutions = [_kernels.refine(tensor, factor, row) for row in rows]
+            solutions = [_kernels.refine(tensor, inverse, row) for row in rows]
             if condition >= MOST_SINGULAR or any(solution is None for solution in solutions):
                 raise ValueError(f"`metric` must have a condition number below about 1e16, but it is {condition:.2g}.")
             value = np.ldexp(np.reshape(solutions, g.shape), shift + unit)
@@ -243,9 +210,7 @@ class Dense(Metric):
 
 
 class Refined(NamedTuple):
-    """A solution of G v = g to full precision, and an estimate of the condition number of G with a diagonal near one.
-
-    Of its 10¹⁶ parts `solve` loses that many.
+    """A solution of G v = g, and an estimate of the condition number of G, scaled to a diagonal near one.
 
     Examples
     --------
@@ -258,12 +223,7 @@ class Refined(NamedTuple):
 
 
 class Diagonal(Metric):
-    """The metric of a diagonal matrix G.
-
-    Parameters
-    ----------
-    entries : array_like, shape (..., n)
-        The diagonal of G, positive, or a `ValueError` is raised.
+    """The metric of a diagonal G with positive entries, shape (..., n).
 
     Examples
     --------

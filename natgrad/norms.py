@@ -26,13 +26,11 @@ class Norm(ABC):
 
     @abstractmethod
     def _norm(self, v: np.ndarray) -> np.ndarray: ...
-
     @abstractmethod
     def _dual_norm(self, g: np.ndarray) -> np.ndarray: ...
-
+    # For g other than zero: the centre of the face of the unit ball on which uᵀg is largest.
     @abstractmethod
-    def _steepest(self, g: np.ndarray) -> np.ndarray:
-        """For g other than zero: the centre of the face of the unit ball on which uᵀg is largest."""
+    def _steepest(self, g: np.ndarray) -> np.ndarray: ...
 
     def _vectors(self, **values) -> list[np.ndarray]:
         found = {name: arrays.vector(value, name) for name, value in values.items()}
@@ -98,34 +96,33 @@ class PNorm(Norm):
         return self._length(g, 1 + self._q_less_one, -1)
 
     def _length(self, v, p, sign):
-        largest, power = _relative(v, self._weights, sign)
-        return self._like(v, largest(power(p).sum(axis=-1) ** (1 / p)))
+        largest, top, power = self._relative(v, sign)
+        length = np.ldexp(largest * power(p).sum(axis=-1, keepdims=True) ** (1 / p), top)
+        return self._like(v, length.squeeze(-1))
 
     def _steepest(self, g):
-        _, power = _relative(g, self._weights, -1)
+        *_, power = self._relative(g, -1)
         total = power(1 + self._q_less_one).sum(axis=-1, keepdims=True)
         return self._like(g, np.sign(g) * power(self._q_less_one) / total ** (1 / self._p) / self._weights)
 
     def _like(self, v, result):
         return result.astype(np.result_type(v, self._weights))[()]
 
+    def _relative(self, v: np.ndarray, sign: int) -> tuple:
+        """The largest of the w^sign |v|, its power of two, and a function for powers of them all divided by it.
 
-def _relative(v: np.ndarray, weights: np.ndarray, sign: int) -> tuple:
-    """A function that multiplies by the largest of the w^sign |v|, and one that gives powers of them all divided by it.
-
-    No product overflows unless the result does: mantissas and exponents are kept apart.
-    """
-    (mantissa, exponent), (m, e) = np.frexp(v.astype(np.float64)), np.frexp(weights.astype(np.float64))
-    mantissa, exponent = np.abs(mantissa) * m**sign, exponent + sign * e
-    top = np.where(mantissa > 0, exponent, exponent.min()).max(axis=-1, keepdims=True)
-    sizes = np.ldexp(mantissa, exponent - top)
-    largest = sizes.max(axis=-1, keepdims=True)
-    largest[largest == 0] = 1
-    t = sizes / largest
-    # A large power of a t close to one needs its distance from one, which t itself has lost.
-    logs = np.log1p((sizes - largest) / largest)
-    power = lambda exponent: np.where(t > 0.5, np.exp(exponent * logs), t**exponent)
-    return lambda factor: np.ldexp(largest.squeeze(-1) * factor, top.squeeze(-1)), power
+        Mantissas and exponents are kept apart, so that no product overflows.
+        """
+        (mantissa, exponent), (m, e) = (np.frexp(array.astype(np.float64)) for array in (v, self._weights))
+        mantissa, exponent = np.abs(mantissa) * m**sign, exponent + sign * e
+        top = np.where(mantissa > 0, exponent, exponent.min()).max(axis=-1, keepdims=True)
+        sizes = np.ldexp(mantissa, exponent - top)
+        largest = sizes.max(axis=-1, keepdims=True)
+        largest[largest == 0] = 1
+        t = sizes / largest
+        # A large power of a t close to one needs its distance from one, which t itself has lost.
+        logs = np.log1p((sizes - largest) / largest)
+        return largest, top, lambda exponent: np.where(t > 0.5, np.exp(exponent * logs), t**exponent)
 
 
 class Spectral(Norm):

@@ -16,13 +16,9 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Nor
     Parameters
     ----------
     gradient, u : array_like, shape (..., n)
-        ∇f at the point of evaluation, and the direction, refused if it is zero; for `Spectral` of shape (..., m, n).
+        ∇f, and the direction, refused if it is zero; for `Spectral` of shape (..., m, n).
     norm : Metric or Norm
         What a unit of length is.
-
-    Returns
-    -------
-    ndarray, shape (...)
 
     Examples
     --------
@@ -34,8 +30,8 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Nor
     axes = _refuse_zero(u, "u", "direction", norm)
     u = np.ldexp(u, -arrays.exponents(u, axes))  # which changes no direction
     with np.errstate(all="ignore"):
-        slopes = np.vecdot(gradient, u / np.expand_dims(norm.norm(u), axes))
-        return arrays.in_range(slopes.sum(axis=-1) if len(axes) > 1 else slopes, "gradient", "u")
+        slopes = (gradient * (u / np.expand_dims(norm.norm(u), axes))).sum(axis=axes)
+        return arrays.in_range(slopes, "gradient", "u")
 
 
 def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
@@ -47,10 +43,6 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
         ∇f at the point of evaluation.
     metric : Metric
         G; for the Mahalanobis metric of Σ the result is Σ∇f.
-
-    Returns
-    -------
-    ndarray, shape (..., n)
 
     Examples
     --------
@@ -65,6 +57,9 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
 def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     """The step of length one along which f climbs fastest; in a metric, G⁻¹∇f / ‖∇f‖* (sections 1.2 and 2.4).
 
+    That is the u with ‖u‖ = 1 that maximises uᵀ∇f; the maximum is `norm.dual_norm(gradient)`.
+    In a metric it is unique; where it isn't, the norm says which one is returned.
+
     Parameters
     ----------
     gradient : array_like, shape (..., n)
@@ -72,12 +67,6 @@ def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
         as any other, and a `ValueError` says so.
     norm : Metric or Norm
         What a step of length one is.
-
-    Returns
-    -------
-    ndarray, of the shape of `gradient`
-        The u with ‖u‖ = 1 that maximises uᵀ∇f; the maximum is `norm.dual_norm(gradient)`.
-        In a metric it is unique; where it isn't, the norm says which one is returned.
 
     Examples
     --------

@@ -43,13 +43,11 @@ def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit:
     """The Hessian of f at x, shape (..., n, n), by central differences of fourth order (section 3.3).
 
     Symmetric, with an error of about 1e-10 for a function whose derivatives per `unit` are about one.
-    The arguments are those of `numerical_gradient`.
 
     Parameters
     ----------
-    f : callable
-    x : array_like, shape (n,)
-    unit : float or array_like, shape (n,)
+    f, x, unit
+        As for `numerical_gradient`.
 
     Examples
     --------
@@ -67,10 +65,8 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
 
     Parameters
     ----------
-    errors : array_like, shape (m,)
-        Positive errors, m ≥ 2.
-    steps : array_like, shape (m,)
-        The positive step sizes that gave them, each different from the next.
+    errors, steps : array_like, shape (m,)
+        Two or more errors, and the step sizes that gave them, each different from the next; all are positive.
 
     Examples
     --------
@@ -92,13 +88,21 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
 
 def _gradient(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
     """As `numerical_gradient`, with steps from `_steps`, and the name of what is to blame for values of f."""
-    return np.stack([_difference(f, x, [i], steps, name) for i in range(x.size)], axis=-1)
+    derivatives = []
+    for step, direction in zip(steps, np.eye(x.size), strict=True):
+        values = [arrays.real(f(x + k * step * direction), name) for k in OFFSETS]
+        if len(shapes := {value.shape for value in values}) > 1:
+            found = " and ".join(map(str, shapes))
+            raise ValueError(f"`{name}` must return one shape everywhere, but it returns {found}.")
+        with np.errstate(all="ignore"):
+            derivatives.append(arrays.in_range(np.tensordot(COEFFICIENTS, values, axes=1) / step, name))
+    return np.stack(derivatives, axis=-1)
 
 
 def _hessian(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
     """As `numerical_hessian`, likewise."""
-    rows = [[_difference(f, x, [max(i, j), min(i, j)], steps, name) for j in range(x.size)] for i in range(x.size)]
-    return np.stack([np.stack(row, axis=-1) for row in rows], axis=-2)
+    hessian = _gradient(lambda x: _gradient(f, x, steps, name), x, steps, name)
+    return 0.5 * hessian + 0.5 * hessian.mT  # which differ by rounding
 
 
 def _steps(x: np.ndarray, unit: np.ndarray, part: float, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -124,17 +128,3 @@ def _arguments(x, unit, part: float) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(f"`unit` must be a number or one for each coordinate, but its shape is {unit.shape}.")
     arrays.positive(np.atleast_1d(unit), "unit")
     return _steps(x, np.broadcast_to(unit, x.shape), part, "x")
-
-
-def _difference(f: Callable, x: np.ndarray, axes: list[int], steps: np.ndarray, name: str) -> np.ndarray:
-    # The first derivative along the first axis, of the derivatives along the others.
-    if not axes:
-        return arrays.real(f(x), name)
-    axis, *rest = axes
-    offset = steps[axis] * np.eye(x.size)[axis]
-    values = [_difference(f, x + k * offset, rest, steps, name) for k in OFFSETS]
-    shapes = {value.shape for value in values}
-    if len(shapes) > 1:
-        raise ValueError(f"`{name}` must return one shape everywhere, but it returns {' and '.join(map(str, shapes))}.")
-    with np.errstate(all="ignore"):
-        return arrays.in_range(np.tensordot(COEFFICIENTS, values, axes=1) / steps[axis], name)

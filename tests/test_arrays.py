@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from tolerances import EXACT, assert_close
 
+import natgrad as ng
 from natgrad import arrays
 
 VALUES = {
@@ -97,9 +98,8 @@ def test_positive():
 
 def test_positive_definite_gives_the_cholesky_factor():
     stack = np.array([[[5.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 9.0]]])
-    matrix, factor, symmetric = arrays.positive_definite(stack, "cov")
+    matrix, factor = arrays.positive_definite(stack, "cov")
     assert (matrix == stack).all()
-    assert symmetric
     assert_close(factor @ factor.mT, stack, EXACT)
     assert not np.triu(factor, 1).any()
 
@@ -163,12 +163,12 @@ def test_company_changes_no_decision(leading):
     # Two matrices close to the limit of what is regular; how many there are doesn't move it.
     tilted = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-14]])
     arrays.positive_definite(np.broadcast_to(tilted, (*leading, 2, 2)), "g")
-    arrays.triangle(np.broadcast_to(tilted, (*leading, 2, 2)), "frame", "be invertible")
+    ng.from_frame(np.broadcast_to(tilted, (*leading, 2, 2)))
 
 
-def test_triangle_gives_the_cholesky_factor_of_the_square():
+def test_the_triangle_of_a_frame_is_the_cholesky_factor_of_its_square():
     frames = np.random.default_rng(1).standard_normal((5, 3, 3))
-    factor = arrays.triangle(frames.mT, "frame", "be invertible")
+    factor = ng.from_frame(frames)._metric._factor
     assert_close(factor, np.linalg.cholesky(frames @ frames.mT), EXACT)
 
 
@@ -179,7 +179,7 @@ def test_triangle_gives_the_cholesky_factor_of_the_square():
 def test_singular_frames(matrix, value):
     message = rf"^`frame` must be invertible, but its smallest singular value is {value}\.$"
     with pytest.raises(ValueError, match=message):
-        arrays.triangle(np.array(matrix, dtype=float), "frame", "be invertible")
+        ng.from_frame(matrix)
 
 
 def test_broadcast():

@@ -7,7 +7,7 @@ import mpmath as mp
 import numpy as np
 import pytest
 from scipy import linalg
-from tolerances import EXACT, FULL, SINGLE, assert_close
+from tolerances import EXACT, FULL, assert_close
 
 import natgrad as ng
 
@@ -95,6 +95,9 @@ def test_squares_out_of_range_are_blamed_on_the_largest_number():
 def test_squares_too_small_are_refused():
     with pytest.raises(ValueError, match="^`damping` must be large enough to solve with"):
         ng.LowRank([[1e-155, 0]], 1e-310)
+    # Also where their quotient is out of range.
+    with pytest.raises(ValueError, match="^`damping` must be large enough .* is inf times N damping"):
+        ng.LowRank([[1e100, 0], [1e100, 0]], 1e-300)
 
 
 @pytest.mark.parametrize("damping", [1.0, 1e-2, 1e-6, 1e-10])
@@ -154,14 +157,15 @@ def test_several_at_once():
 
 
 @pytest.mark.parametrize("damping", [1.0, 1e-6])
-def test_float32_scores_are_summed_in_float64(damping):
+def test_float32_scores_become_float64(damping):
     scores = SCORES.astype(np.float32)
     metric, rewards = ng.LowRank(scores, damping), REWARDS.astype(np.float32)
     found = metric.solve_rewards(rewards)
-    assert found.dtype == np.float32
-    assert error(found, precise(scores, damping, rewards=rewards)) <= SINGLE
+    assert found.dtype == np.float64
+    assert error(found, precise(scores, damping, rewards=rewards)) <= 1e-14
     assert error(metric.solve(GRADIENT), precise(scores, damping, GRADIENT)) <= 1e-8
-    assert metric.solve(GRADIENT).dtype == np.float64
+    # Their squares need not be in the range of float32.
+    assert ng.LowRank(np.float32([[1e30, 0]]), 1).solve([0, 1])[1] == 1
 
 
 @pytest.mark.parametrize("damping", [1e-16, 1e-25, 1e-40])
@@ -210,6 +214,9 @@ def test_many_columns_of_float32():
     assert_close(metric.apply(v), applied, EXACT)
     assert_close(metric.solve(applied), v, EXACT)
     assert_close(metric.squared_norm(v), v @ applied, EXACT)
+    v = v.astype(np.float32).astype(float)
+    for verb in metric.apply, metric.squared_norm, metric.norm, metric.solve, metric.squared_dual_norm:
+        assert_close(verb(v.astype(np.float32)), verb(v), EXACT)
 
 
 def test_low_rank_metrics_can_be_sent_elsewhere():

@@ -110,7 +110,7 @@ CASES = {
     "scores, several": lambda: Case(ng.from_scores(SCORES), SCORES.mT @ SCORES / 5),
     "low rank": lambda: Case(ng.LowRank(FEW, 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3)),
     "low rank, of many scores": lambda: Case(ng.LowRank(FRAME, 0.5), FRAME.T @ FRAME / 3 + 0.5 * np.eye(3)),
-    "low rank, float32": lambda: Case(ng.LowRank(single(FEW), 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3), np.float32),
+    "low rank, float32": lambda: Case(ng.LowRank(single(FEW), 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3)),
     "dual of low rank": lambda: Case(ng.Dual(ng.LowRank(FEW, 2)), precise_inverse(FEW.T @ FEW / 2 + 2 * np.eye(3))),
     "matrix-free": lambda: Case(ng.MatrixFree(lambda v: SPD @ v, 3, 1e-14), SPD),
     "Fisher metric": lambda: Case(ng.fisher_metric(ng.Gaussian(), [0.3, 2.0]), np.diag([2.0, 0.125])),
@@ -364,11 +364,14 @@ def test_a_matrix_out_of_range_is_refused():
 
 @pytest.mark.parametrize("make", [ng.from_frame, ng.from_scores])
 def test_frames_and_scores_out_of_range(make):
-    for huge in [[1.7e308, 1e308], [-1.7e308, 1e308]], [[1.5e308, 1], [1, 1.5e308]], [[1e-200, 0], [0, 1]]:
+    for huge in [
+        [[1.7e308, 1e308], [-1.7e308, 1e308]],
+        [[1.5e308, 1], [1, 1.5e308]],
+        [[1.5e308, 1.5e308], [1.5e308, 1.5e308]],
+        [[1e-200, 0], [0, 1]],
+    ]:
         with pytest.raises(ValueError, match=r"^`(frame|scores)` must have squares within the range of float64"):
             make(huge)
-    with pytest.raises(ValueError, match=r"but its smallest singular value is \S*e\+\d+\.$|singular value is 0\.$"):
-        make([[1.5e308, 1.5e308], [1.5e308, 1.5e308]])
 
 
 def test_nothing_is_symmetrised():
@@ -565,7 +568,7 @@ def test_refined_solve_refuses_what_it_cannot_do(monkeypatch):
     with pytest.raises(ValueError, match=r"^`metric` must be a single metric, but its batch is \(3,\)\.$"):
         ng.Dense(SPD_STACK).refined_solve(np.ones(3))
     # What passes as positive definite hardly ever comes to this.
-    monkeypatch.setattr("natgrad._kernels.inverse_of_lower", lambda factor: np.eye(len(factor)))
+    monkeypatch.setattr("natgrad._kernels.refine", lambda *arguments: None)
     with pytest.raises(
         ValueError, match=r"^`metric` must have a condition number below about 1e16, but it is 3\.5e\+14\.$"
     ):
@@ -575,7 +578,7 @@ def test_refined_solve_refuses_what_it_cannot_do(monkeypatch):
 @pytest.fixture
 def without_scipy(monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setitem(sys.modules, "scipy.linalg", None)
+        patch.setitem(sys.modules, "scipy", None)
         _kernels._by_lapack.cache_clear()
         yield
     _kernels._by_lapack.cache_clear()
@@ -719,10 +722,12 @@ def test_scores_of_many_rows():
 
 
 def test_columns_that_depend_on_each_other_in_different_units():
-    rows = np.array([[1e200, 1e-200], [1e200, 1e-200]])
+    rows = np.array([[1e150, 1e-150], [1e150, 1e-150]])
     for make, argument in (ng.from_scores, rows), (ng.from_frame, rows.T):
-        with pytest.raises(ValueError, match=r"but its smallest singular value is 0\.$"):
+        with pytest.raises(ValueError, match=r"but its smallest singular value is \S+\.$"):
             make(argument)
+        with pytest.raises(ValueError, match="must have squares within the range of float64"):
+            make(argument**2)
 
 
 def test_inner_products_that_are_in_range_though_covectors_are_not():
