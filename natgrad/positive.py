@@ -8,13 +8,13 @@ import numpy as np
 
 from ._quadrature import sinh_rule
 from ._special import (
-    STIRLING_FROM,
+    START,
     digamma,
     log_gamma_excess,
     log_gamma_excess_divergence,
     minus_log_beta,
     polygamma_differences,
-    stirling_divergence_rise,
+    series,
     trigamma,
     turn,
     u_minus_log1p,
@@ -134,13 +134,12 @@ class Beta(Family):
         return x[0]
 
     def _log_prob(self, theta, x):
+        # With the logarithms of x and 1 − x taken at the mean, from where no large terms cancel.
         (a, b), (x, y) = theta, x
-        plain = (a - 1) * _log(x, y) + (b - 1) * _log(y, x) + minus_log_beta(a, b)
-        # Of large parameters the logarithms are taken at the mean, and from there no large terms cancel.
         s, gap = a + b, x * b - y * a
         fall = a * u_minus_log1p(gap / a, x * s / a) + b * u_minus_log1p(-gap / b, y * s / b)
         scale = log_gamma_excess(s) - log_gamma_excess(a) - log_gamma_excess(b)
-        return np.where(np.minimum(a, b) < 100, plain, scale - fall - _log(x, y) - _log(y, x))
+        return scale - fall - _log(x, y) - _log(y, x)
 
     def _score(self, theta, x):
         (a, b), (x, y) = theta, x
@@ -177,24 +176,23 @@ class Beta(Family):
         return [[own, both], [both, other]]
 
     def _kl(self, theta0, theta1, step):
-        # KL is the Bregman divergence of ln B = ln Γ(a) + ln Γ(b) − ln Γ(s). The parts x ln x of ln Γ make that of the
-        # coins a/s, the parts G the rest, where those of s and of the larger parameter b nearly cancel.
+        # KL is the Bregman divergence of ln B = ln Γ(a) + ln Γ(b) − ln Γ(s). That of the last two, which nearly cancel
+        # if b is the larger parameter, is a sum over i, whose integral goes with the part x ln x of ln Γ(a).
         turned, pairs = theta0[0] > theta0[1], (theta0, theta1, step)
         (a0, b0), (a1, b1), (da, db) = ((np.where(turned, v, u), np.where(turned, u, v)) for u, v in pairs)
-        small = np.minimum(b0, b1) < STIRLING_FROM
+        s0, s1, turns = a0 + b0, a1 + b1, turn(a0, b0, a1, b1, da, db)
 
-        def pair(i):
-            # h(db/b₀) − h(ds/s₀) for s = a + b, where 1 + t = (1 + db/b₀)/(1 + ds/s₀).
-            up, down = (b1 + i) * (a0 + b0 + i), (b0 + i) * (a1 + b1 + i)
-            t = turn(a0, b0 + i, a1, b1 + i, da, db) / down
-            return u_minus_log1p(t, up / down) + (da + db) / (a0 + b0 + i) * t
+        def pair(x):
+            # h(db/(b₀ + x)) − h(ds/(s₀ + x)), where 1 + t = (1 + db/(b₀ + x))/(1 + ds/(s₀ + x)).
+            up, down = (b1 + x) * (s0 + x), (b0 + x) * (s1 + x)
+            t = (turns - x * da) / down
+            return u_minus_log1p(t, up / down) + (da + db) / (s0 + x) * t
 
-        found = log_gamma_excess_divergence(a1, a0, da) + small * sum(pair(i) for i in range(STIRLING_FROM))
-        b0, b1 = b0 + STIRLING_FROM * small, b1 + STIRLING_FROM * small
-        s0, s1, moved = a0 + b0, a1 + b1, turn(a0, b0, a1, b1, da, db) / (a0 + b0)
-        found += a1 * u_minus_log1p(moved / a1, (a0 / s0) / (a1 / s1))
-        found += b1 * u_minus_log1p(-moved / b1, (b0 / s0) / (b1 / s1))
-        return found + 0.5 * pair(0) - stirling_divergence_rise(b1, b0, db, a1, a0, da)
+        m0, m1, n0, n1 = b0 + START, b1 + START, s0 + START, s1 + START
+        moved = (turns - START * da) / n0
+        coins = a1 * u_minus_log1p(moved / a1, (a0 / n0) / (a1 / n1))
+        coins += m1 * u_minus_log1p(-moved / m1, (m0 / n0) / (m1 / n1))
+        return log_gamma_excess_divergence(a1, a0, da) + series(pair, coins)
 
 
 def _log(x, rest):

@@ -9,6 +9,9 @@ from tolerances import DIVERGENCE, FULL, assert_close
 
 from natgrad._special import (
     SERIES_RADIUS,
+    SLOPE_STEP,
+    SLOPES,
+    START,
     STIRLING,
     exact_sum,
     log_gamma_excess,
@@ -16,6 +19,7 @@ from natgrad._special import (
     near_u_minus_log1p,
     polygamma_differences,
     product,
+    series,
     turn,
     u_minus_log1p,
 )
@@ -107,9 +111,27 @@ def test_products_leave_nothing_behind():
         assert all(mp.mpf(h) + mp.mpf(r) == mp.mpf(x) * mp.mpf(y) for x, y, h, r in zip(a, b, high, low, strict=True))
 
 
+def test_sums_of_all_terms_by_their_first_and_an_integral():
+    for a in 1e-3, 0.7, 12.0, 1e5:
+        with mp.workdps(60):
+            expected = float(mp.psi(1, mp.mpf(a)))
+        assert_close(series(lambda x, a=a: 1 / (a + x) ** 2, 1 / (a + START)), expected, FULL)
+
+
+def test_weights_of_slopes_are_those_of_euler_and_maclaurin():
+    # The sum of xⁿ over the differences is −Bₙ₊₁/(n + 1) for odd n, as the derivatives at zero have it.
+    at = SLOPE_STEP * np.arange(1, len(SLOPES) + 1)
+    for n in range(1, 2 * len(SLOPES), 2):
+        with mp.workdps(60):
+            expected = -mp.bernoulli(n + 1) / (n + 1)
+            found = mp.fsum(2 * mp.mpf(w) * mp.mpf(x) ** n for w, x in zip(SLOPES, at, strict=True))
+            assert abs(found - expected) <= FULL * at[-1] ** n
+
+
 def test_the_coefficients_of_stirlings_series():
-    expected = [mp.bernoulli(2 * k) / (2 * k * (2 * k - 1)) for k in range(1, len(STIRLING) + 1)]
-    assert list(STIRLING) == [float(v) for v in expected]
+    with mp.workdps(60):
+        expected = [float(mp.bernoulli(2 * k) / (2 * k * (2 * k - 1))) for k in range(1, len(STIRLING) + 1)]
+    assert list(STIRLING) == expected
 
 
 @pytest.mark.parametrize("distance", [1e-15, 1e-9, 1e-3, 0.4, 0.7, 1.0, 30.0])
