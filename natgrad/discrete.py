@@ -5,12 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from . import arrays
-from ._quadrature import COARSE_FALL, FALL, MOST_NODES, both
+from ._quadrature import COARSE_FALL, FALL
 from ._special import exact_sum, log_gamma_excess, u_minus_log1p
 from .family import Family, inside
-
-# Above this rate counts are drawn from a normal distribution, with a correction for its skewness.
-MANY = 1e9
 
 
 class Categorical(Family):
@@ -115,15 +112,8 @@ class Poisson(Family):
     parameters = ("rate",)
     _discrete = True
     _positive = {0: "rate"}
-
-    def _unpack(self, theta, name):
-        (rate,) = super()._unpack(theta, name)
-        if rate.max() > (largest := 2 / np.finfo(theta.dtype).eps):
-            raise ValueError(
-                f"`{name}` must have a rate of at most {largest:.6g}, where whole numbers end to be exact, "
-                f"but it contains {rate.max():.6g}."
-            )
-        return (rate,)
+    # So that it is possible to sum over all counts.
+    _most = 1e9
 
     def _observation(self, x):
         return inside(x, (x >= 0) & (x == np.floor(x)), "be a count")
@@ -139,25 +129,17 @@ class Poisson(Family):
         return [(x - rate) / rate]
 
     def _sample(self, theta, shape, rng):
-        (rate,), few = theta, np.minimum(theta[0], MANY)
-        x = rng.poisson(few, shape).astype(np.float64)
-        if (rate > MANY).any():  # where numpy's loses digits; Cornish and Fisher's expansion is exact to one in a rate
-            z = rng.standard_normal(shape)
-            x = np.where(rate > MANY, np.rint(rate + np.sqrt(rate) * z + (z * z - 1) / 6), x)
-        return x
+        (rate,) = theta
+        return rng.poisson(rate, shape).astype(np.float64)
 
     def _rules(self, theta):
-        # Every count; or if these are too many every s-th, as good for a smooth function, beside every (s + 1)-th. What
-        # has a prime period, such as being even, one of the two sees, so that they disagree if the other doesn't.
         (rate,) = theta
         reach = 200.0 + 25.0 * np.sqrt(rate)  # the logarithm falls by more than 300 on the way (Bennett's inequality)
-        low, high = np.floor(max(0.0, rate - reach)), np.ceil(rate + reach)
-        rules, stride = [], 1 if high - low < MOST_NODES else (high - low) // 4000
-        for step, fall in (stride + (stride > 1), COARSE_FALL), (stride, FALL):
-            x = np.arange(low, high + 1, step)
-            logs = self._log_prob(theta, x)
-            rules.append((x[logs > -fall], step * np.exp(logs[logs > -fall])))
-        return both(*rules)
+        x = np.arange(np.floor(max(0.0, rate - reach)), np.ceil(rate + reach) + 1)
+        logs = self._log_prob(theta, x)
+        kept = logs > -FALL
+        x, logs = x[kept], logs[kept]
+        return x, np.exp([np.where(logs > -COARSE_FALL, logs, -np.inf), logs])
 
     def _fisher(self, theta):
         (rate,) = theta

@@ -57,8 +57,9 @@ class Family(ABC):
     event: tuple[int, ...] = ()
     # Whether observations are whole numbers, of which many may be the same.
     _discrete = False
-    # Which coordinates have to be positive, and what they are called.
+    # Which coordinates have to be positive, and what they are called; how large they may be.
     _positive: dict[int, str] = {}
+    _most = np.inf
     # How many pairs of parameters `_kl` sees at a time: as many as fit into the cache.
     _block = 1 << 13
 
@@ -71,14 +72,15 @@ class Family(ABC):
         """The parameters, one after the other unless overridden; raise if a finite θ is outside of the family."""
         # The Fisher matrix may hold the inverse of a square, which has to be representable.
         limit = 0.5 * np.sqrt(np.finfo(theta.dtype).max)
+        least, most = 1 / limit, min(limit, self._most)
         for i, label in self._positive.items():
             low, high = theta[i].min(), theta[i].max()
             if low <= 0:
                 raise ValueError(f"`{name}` must have a positive {label}, but its smallest is {low:.6g}.")
-            if low < 1 / limit or high > limit:
+            if low < least or high > most:
                 raise ValueError(
-                    f"`{name}` must have a {label} between {1 / limit:.1g} and {limit:.1g}, "
-                    f"but it contains {low if low < 1 / limit else high:.6g}."
+                    f"`{name}` must have a {label} between {least:.1g} and {most:.1g}, "
+                    f"but it contains {low if low < least else high:.6g}."
                 )
         return tuple(theta)
 
@@ -87,7 +89,7 @@ class Family(ABC):
         return x
 
     def _plain(self, x: np.ndarray) -> np.ndarray:
-        """The inverse of `_observation`."""
+        """The inverse of `_observation`, rounded to what is possible."""
         return x
 
     @abstractmethod
@@ -98,11 +100,8 @@ class Family(ABC):
         """The components of the score, whose shapes broadcast."""
 
     @abstractmethod
-    def _sample(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray: ...
-
-    def _draw(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """As `_sample`, in the form that `_observation` returns, and before anything is rounded to what is possible."""
-        return self._observation(self._sample(theta, shape, rng))
+    def _sample(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Draws in the form that `_observation` returns."""
 
     @abstractmethod
     def _rules(self, theta: Sequence) -> tuple[np.ndarray, np.ndarray]:
@@ -128,9 +127,8 @@ class Family(ABC):
         """Whether E_p[(q/p)²] is finite. In an exponential family: whether it has a member at 2η(q) − η(p)."""
         return all(2 * q[i] > p[i] for i in self._positive)
 
-    def _theta(self, value, name: str = "theta", *, finite: bool = True) -> np.ndarray:
-        theta = arrays.vector(value, name, self.dim, finite=finite)
-        return np.ascontiguousarray(np.moveaxis(theta, -1, 0))
+    def _theta(self, value) -> np.ndarray:
+        return np.ascontiguousarray(np.moveaxis(arrays.vector(value, "theta", self.dim), -1, 0))
 
     def _point(self, value, name: str = "theta") -> tuple[np.ndarray, Sequence]:
         """θ in float64, as it is and unpacked."""
@@ -138,7 +136,7 @@ class Family(ABC):
         return theta, self._unpack(theta, name)
 
     def _told_apart(self, x: np.ndarray, name: str) -> None:
-        """Raise if rounding makes the bulk of a density a single x, in the form that `_observation` returns."""
+        """Raise if rounding makes the bulk of a density, in the last axis of x, a single observation."""
         low, high = x.min(axis=-1), x.max(axis=-1)
         apart = high - low > PLACES * np.spacing(np.maximum(np.abs(low), np.abs(high)))
         # All coordinates of a vector have to vary; of two forms of one number, x and 1 − x, one has the digits.
@@ -172,7 +170,7 @@ class Family(ABC):
         theta = self._theta(theta)
         size = tuple(arrays.count(n, "size") for n in (size if isinstance(size, tuple) else (size,)))
         arrays.instance(rng, "rng", np.random.Generator)
-        return self._sample(self._unpack(theta, "theta"), size + theta.shape[1:], rng)
+        return self._plain(self._sample(self._unpack(theta, "theta"), size + theta.shape[1:], rng))
 
     def expect(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature.
@@ -259,15 +257,13 @@ class Family(ABC):
                     f"`{point}` must have its mass of 1 in reach of quadrature, but that finds {mass:.12g}."
                 )
         *_, best = weights
-        bulk = best > BULK * best.max()
-        if plain:
-            nodes = np.moveaxis(self._plain(nodes), 0, -1)
-        self._told_apart(nodes[..., bulk], point)
+        form = self._plain if plain else lambda x: x
+        bulk = form(nodes[..., best > BULK * best.max()])
+        self._told_apart(np.moveaxis(bulk, 0, -1) if plain else bulk, point)
         found = size = 0.0
         for start in range(0, weights.shape[1], NODES):
             part = slice(start, start + NODES)
-            x = np.moveaxis(nodes[..., part], -1, 0) if plain else nodes[..., part]
-            values = _values(f, x, weights[0, part].size, name)
+            values = _values(f, form(nodes[..., part]), weights[0, part].size, name)
             flat = values.reshape(len(values), -1)
             found = found + weights[:, part] @ flat
             size = size + best[part] @ np.abs(flat)

@@ -101,7 +101,7 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     step = max(2, BLOCK // family.dim**2)
     for part in (min(step, size - start) for start in range(0, size, step)):
         with np.errstate(all="ignore"):
-            x = family._draw(unpacked, (part,), rng)
+            x = family._sample(unpacked, (part,), rng)
             scores = finite(filled(family._score(unpacked, x)), "`theta`", "score at every draw")
             if powers is None:
                 family._told_apart(x, "theta")

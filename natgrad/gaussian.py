@@ -257,7 +257,7 @@ class MultivariateGaussian(Family):
     def _sample(self, theta, shape, rng):
         z = np.moveaxis(rng.standard_normal((*shape, self.n)), -1, 0)
         x = np.einsum("ji...,j...->i...", self._inverse(theta[2]), z)
-        return np.stack([v + m for v, m in zip(x, theta[0], strict=True)], axis=-1)
+        return np.stack([v + m for v, m in zip(x, theta[0], strict=True)])
 
     def _rules(self, theta):
         z, weights = hermite(self.n)

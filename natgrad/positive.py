@@ -82,6 +82,9 @@ class Gamma(Family):
     def _observation(self, x):
         return inside(x, x > 0, "be positive")
 
+    def _plain(self, x):
+        return np.maximum(x, np.finfo(float).tiny)
+
     def _log_prob(self, theta, x):
         # With y = r x: k ln y − y − ln Γ(k) = −k h(y/k − 1) − G(k), in which no large terms cancel.
         shape, rate = theta
@@ -92,11 +95,8 @@ class Gamma(Family):
         shape, rate = theta
         return [np.log(rate * x / shape) + (np.log(shape) - digamma(shape)), (shape - rate * x) / rate]
 
-    def _draw(self, theta, shape, rng):
-        return rng.standard_gamma(theta[0], shape) / theta[1]
-
     def _sample(self, theta, shape, rng):
-        return np.maximum(self._draw(theta, shape, rng), np.finfo(float).tiny)
+        return rng.standard_gamma(theta[0], shape) / theta[1]
 
     def _rules(self, theta):
         return _gamma_rules(*theta)
@@ -131,7 +131,7 @@ class Beta(Family):
         return np.stack([x, 1 - x])
 
     def _plain(self, x):
-        return x[0]
+        return np.clip(x[0], np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
 
     def _log_prob(self, theta, x):
         # With the logarithms of x and 1 − x taken at the mean, from where no large terms cancel.
@@ -145,15 +145,11 @@ class Beta(Family):
         (a, b), (x, y) = theta, x
         return [_log(x, y) + polygamma_differences(a, b)[0], _log(y, x) + polygamma_differences(b, a)[0]]
 
-    def _draw(self, theta, shape, rng):
+    def _sample(self, theta, shape, rng):
         # Shares of two Gamma variables, in logarithms: one of shape k is one of shape k + 1 times the power 1/k of a
         # uniform number.
         logs = [np.log(rng.standard_gamma(k + 1, shape)) - rng.standard_exponential(shape) / k for k in theta]
         return np.exp(logs - np.logaddexp(*logs))
-
-    def _sample(self, theta, shape, rng):
-        x, _ = self._draw(theta, shape, rng)
-        return np.clip(x, np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
 
     def _rules(self, theta):
         # In v = logit x − logit m, with m = a/(a + b) where the logarithm of the density times x (1 − x) is largest.
