@@ -284,9 +284,9 @@ def filled(parts: Sequence) -> np.ndarray:
     return found
 
 
-def inside(x: np.ndarray, possible: np.ndarray, condition: str) -> np.ndarray:
-    if not possible.all():
-        raise ValueError(f"`x` must {condition}, but it contains {x[~possible][0]:.6g}.")
+def refuse(x: np.ndarray, impossible: np.ndarray, name: str, condition: str) -> np.ndarray:
+    if impossible.any():
+        raise ValueError(f"`{name}` must {condition}, but it contains {x[impossible][0]:.6g}.")
     return x
 
 

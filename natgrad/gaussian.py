@@ -72,12 +72,9 @@ class Gaussian(Family):
 
 
 class StudentT(Family):
-    """Student's t with known degrees of freedom ν, θ = (μ, σ): location and scale, which is not the standard deviation.
+    """Student's t with known degrees of freedom, θ = (μ, σ): location and scale, which is not the standard deviation.
 
-    Parameters
-    ----------
-    dof : float
-        Degrees of freedom, positive; 1 makes a Cauchy distribution.
+    The degrees of freedom are between 0.1 and 1e6; 1 makes a Cauchy distribution.
 
     Examples
     --------
@@ -170,23 +167,16 @@ class StudentT(Family):
 
 
 class MultivariateGaussian(Family):
-    """Gaussian vectors, θ = (μ, P): the mean, and the lower triangle of the precision matrix P = Σ⁻¹, row by row.
+    """Gaussian vectors of length n, θ = (μ, P): mean, and lower triangle of the precision matrix P = Σ⁻¹, row by row.
 
-    These coordinates extend (μ, τ). The divergence is made of differences of precisions, which are exact in them;
-    those of covariances or of Cholesky factors would first have to be carried over, and lose digits on the way.
-    Still, the divergence loses about as many digits as the condition number of P has.
-
-    Parameters
-    ----------
-    n : int
-        The length of an observation.
+    These coordinates extend (μ, τ). The divergence is made of differences of precisions, which are exact in them.
+    Still, it loses about as many digits as the condition number of P has.
 
     Examples
     --------
-    >>> family = MultivariateGaussian(2)
-    >>> family.parameters
+    >>> MultivariateGaussian(2).parameters
     ('mu_1', 'mu_2', 'P_11', 'P_21', 'P_22')
-    >>> family.kl([0, 0, 1, 0, 1], [1, 0, 1, 0, 1])
+    >>> MultivariateGaussian(2).kl([0, 0, 1, 0, 1], [1, 0, 1, 0, 1])
     np.float64(0.5)
     """
 

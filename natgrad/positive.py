@@ -19,7 +19,7 @@ from ._special import (
     turn,
     u_minus_log1p,
 )
-from .family import Family, inside
+from .family import Family, refuse
 
 # Logarithms of the largest and the smallest numbers that a node may be.
 LARGEST = 700.0
@@ -39,27 +39,23 @@ class Exponential(Family):
     _positive = {0: "rate"}
 
     def _observation(self, x):
-        return inside(x, x >= 0, "not be negative")
+        return refuse(x, x < 0, "x", "not be negative")
 
     def _log_prob(self, theta, x):
-        (rate,) = theta
-        return np.log(rate) - rate * x
+        return np.log(theta[0]) - theta[0] * x
 
     def _score(self, theta, x):
-        (rate,) = theta
-        return [1 / rate - x]
+        return [1 / theta[0] - x]
 
     def _sample(self, theta, shape, rng):
-        (rate,) = theta
-        return rng.standard_exponential(shape) / rate
+        return rng.standard_exponential(shape) / theta[0]
 
     def _rules(self, theta):
-        (rate,), (x, weights) = theta, _unit_exponential()
-        return x / rate, weights
+        x, weights = _unit_exponential()
+        return x / theta[0], weights
 
     def _fisher(self, theta):
-        (rate,) = theta
-        return [[1 / rate**2]]
+        return [[1 / theta[0] ** 2]]
 
     def _kl(self, theta0, theta1, step):
         (p,), (q,), (change,) = theta0, theta1, step
@@ -80,7 +76,7 @@ class Gamma(Family):
     _positive = {0: "shape", 1: "rate"}
 
     def _observation(self, x):
-        return inside(x, x > 0, "be positive")
+        return refuse(x, x <= 0, "x", "be positive")
 
     def _plain(self, x):
         return np.maximum(x, np.finfo(float).tiny)
@@ -99,7 +95,13 @@ class Gamma(Family):
         return rng.standard_gamma(theta[0], shape) / theta[1]
 
     def _rules(self, theta):
-        return _gamma_rules(*theta)
+        # In v = ln(r x / k).
+        shape, rate = theta
+        scale = -log_gamma_excess(shape)
+        log_density = lambda v: scale - shape * u_minus_log1p(np.expm1(v), np.exp(v))
+        low, high = (edge - np.log(shape / rate) for edge in (LEAST, LARGEST))
+        v, weights = sinh_rule(log_density, shape, max(0.0, -np.log(shape)), low, high)
+        return shape / rate * np.exp(v), weights
 
     def _fisher(self, theta):
         shape, rate = theta
@@ -127,7 +129,7 @@ class Beta(Family):
 
     def _observation(self, x):
         # Both x and 1 − x, so that quadrature nodes close to one keep their digits.
-        inside(x, (x > 0) & (x < 1), "lie strictly between 0 and 1")
+        refuse(x, (x <= 0) | (x >= 1), "x", "lie strictly between 0 and 1")
         return np.stack([x, 1 - x])
 
     def _plain(self, x):
@@ -196,15 +198,6 @@ def _log(x, rest):
     return np.where(x < 0.5, np.log(x), np.log1p(-rest))
 
 
-def _gamma_rules(shape: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    # In v = ln(r x / k).
-    scale = -log_gamma_excess(shape)
-    log_density = lambda v: scale - shape * u_minus_log1p(np.expm1(v), np.exp(v))
-    low, high = (edge - np.log(shape / rate) for edge in (LEAST, LARGEST))
-    v, weights = sinh_rule(log_density, shape, max(0.0, -np.log(shape)), low, high)
-    return shape / rate * np.exp(v), weights
-
-
 @lru_cache
 def _unit_exponential() -> tuple[np.ndarray, np.ndarray]:
-    return _gamma_rules(np.float64(1), np.float64(1))
+    return Gamma()._rules((np.float64(1), np.float64(1)))
