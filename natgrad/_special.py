@@ -96,14 +96,12 @@ def log_gamma_excess(x: np.ndarray) -> np.ndarray:
     """Return G(x) = ln Γ(x) − x ln x + x, what is left of ln Γ after its large terms."""
     from scipy.special import gammaln  # loaded when it is needed, because that takes longer than numpy itself
 
-    large = np.maximum(x, START)
-    tail, square = 0.0, large * large
+    small, large = np.minimum(x, START), np.maximum(x, START)
+    tail = 0.0
     for c in reversed(STIRLING):
-        tail = tail / square + c
-    small = np.minimum(x, START)
-    return np.where(
-        x < START, gammaln(small) - small * np.log(small) + small, tail / large - 0.5 * np.log(large / TAU)
-    )
+        tail = tail / (large * large) + c
+    beyond = tail / large - 0.5 * np.log(large / TAU)
+    return np.where(x < START, gammaln(small) - small * np.log(small) + small, beyond)
 
 
 def minus_log_beta(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -112,7 +110,7 @@ def minus_log_beta(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return excess + a * np.log1p(b / a) + b * np.log1p(a / b)
 
 
-def log_gamma_excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
+def excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Return G(b) − G(a) − G′(a) (b − a) for the convex G = `log_gamma_excess`; `step` is b − a, to more digits.
 
     That of ln Γ is Σ h((b − a)/(a + i)) over i ≥ 0, of which x ln x − x takes the integral. No term is negative.
@@ -131,25 +129,11 @@ def log_gamma_excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) 
     return found
 
 
-def digamma(x: np.ndarray) -> np.ndarray:
-    """Return ψ(x), the derivative of ln Γ."""
-    from scipy.special import digamma
-
-    return digamma(x)
-
-
-def trigamma(x: np.ndarray) -> np.ndarray:
-    """Return ψ′(x)."""
+def polygamma(n: int, x: np.ndarray) -> np.ndarray:
+    """Return the derivative of order n of ψ, that of ln Γ, at x."""
     from scipy.special import polygamma
 
-    return polygamma(1, x).astype(x.dtype)
-
-
-def polygamma_differences(a: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ψ(a + step) − ψ(a) and ψ′(a) − ψ′(a + step) for positive steps, however small."""
-    rise = lambda x: step / (a + x) / (a + step + x)
-    fall = lambda x: rise(x) * (1 / (a + x) + 1 / (a + step + x))
-    return series(rise, np.log1p(step / (a + START))), series(fall, rise(START))
+    return polygamma(n, x).astype(x.dtype)
 
 
 def series(f: Callable, rest: np.ndarray) -> np.ndarray:
@@ -159,5 +143,5 @@ def series(f: Callable, rest: np.ndarray) -> np.ndarray:
 
 def correction(f: Callable, start: int) -> np.ndarray:
     """Return by how much Σ f(i) over i ≥ `start` exceeds the integral, for an f that is smooth around there."""
-    at = [SLOPE_STEP * k for k in range(1, len(SLOPES) + 1)]
-    return 0.5 * f(start) + sum(w * (f(start + h) - f(start - h)) for w, h in zip(SLOPES, at, strict=True))
+    differences = (f(start + k * SLOPE_STEP) - f(start - k * SLOPE_STEP) for k in range(1, len(SLOPES) + 1))
+    return 0.5 * f(start) + sum(w * difference for w, difference in zip(SLOPES, differences, strict=True))

@@ -21,8 +21,8 @@ ROUNDINGS = 16
 class Coordinates(NamedTuple):
     """New coordinates φ: their names, the smooth map φ ↦ θ, and its Jacobian ∂θᵢ/∂φⱼ.
 
-    The map takes (..., dim) to (..., dim), one to one; it is not finite, or outside of the family, where there is no such
-    density. Its Jacobian takes (..., dim) to (..., dim, dim).
+    The map takes (..., dim) to (..., dim), one to one, and the Jacobian to (..., dim, dim). Where there is no such
+    density, the map is not finite, or outside of the family.
 
     Examples
     --------
@@ -108,8 +108,8 @@ class Reparametrized(Family):
         return found + found.swapaxes(0, 1)
 
     def _kl(self, phi0, phi1, step):
-        # θ₁ − θ₀ is the mean of J on the way from φ₀ to φ₁, by Gauss and Legendre's rule, times φ₁ − φ₀, of which all
-        # digits are known. It is used where it agrees with the difference of the two rounded θ to within their rounding.
+        # θ₁ − θ₀ is the mean of J on the way from φ₀ to φ₁, by Gauss-Legendre, times φ₁ − φ₀, of which all digits
+        # are known. It is used where it agrees with the difference of the two rounded θ to within their rounding.
         (theta0, _, t0, start), (theta1, _, t1, _) = phi0, phi1
         at = lambda s: self.coordinates.jacobian((start + (1 + s) / 2 * step).T)
         mean = sum(w / 2 * at(s) for s, w in zip(*self._legendre, strict=True))

@@ -1,7 +1,5 @@
 """Families of outcomes and counts. What can be done with a family is said in `Family`."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from . import arrays

@@ -1,7 +1,5 @@
 """The Gaussian family of section 3.6, its vectors, and Student's t, which has heavier tails."""
 
-from __future__ import annotations
-
 import math
 from functools import cached_property
 
@@ -42,10 +40,7 @@ class Gaussian(Family):
     def _score(self, theta, x):
         mu, tau = theta
         gap = x - mu
-        square = gap * gap
-        square *= -0.5
-        square += 0.5 / tau
-        return [tau * gap, square]
+        return [tau * gap, 0.5 / tau - 0.5 * gap * gap]
 
     def _sample(self, theta, shape, rng):
         mu, tau = theta
@@ -62,13 +57,8 @@ class Gaussian(Family):
 
     def _kl(self, theta0, theta1, step):
         (_, tau0), (_, tau1), (gap, change) = theta0, theta1, step
-        change /= tau0
-        found = u_minus_log1p(change, tau1 / tau0)
-        square = tau1 * gap  # before it is squared, so that it stays in range
-        square *= gap
-        found += square
-        found *= 0.5
-        return found
+        # The gap isn't squared by itself, so that it stays in range.
+        return 0.5 * (u_minus_log1p(change / tau0, tau1 / tau0) + tau1 * gap * gap)
 
 
 class StudentT(Family):

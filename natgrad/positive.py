@@ -1,24 +1,11 @@
 """Families on the half-line and on an interval, made of powers and exponentials, and of Γ, which norms them."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
 
 from ._quadrature import sinh_rule
-from ._special import (
-    START,
-    digamma,
-    log_gamma_excess,
-    log_gamma_excess_divergence,
-    minus_log_beta,
-    polygamma_differences,
-    series,
-    trigamma,
-    turn,
-    u_minus_log1p,
-)
+from ._special import START, excess_divergence, log_gamma_excess, polygamma, series, turn, u_minus_log1p
 from .family import Family, refuse
 
 # Logarithms of the largest and the smallest numbers that a node may be.
@@ -89,7 +76,7 @@ class Gamma(Family):
 
     def _score(self, theta, x):
         shape, rate = theta
-        return [np.log(rate * x / shape) + (np.log(shape) - digamma(shape)), (shape - rate * x) / rate]
+        return [np.log(rate * x / shape) + (np.log(shape) - polygamma(0, shape)), (shape - rate * x) / rate]
 
     def _sample(self, theta, shape, rng):
         return rng.standard_gamma(theta[0], shape) / theta[1]
@@ -105,13 +92,13 @@ class Gamma(Family):
 
     def _fisher(self, theta):
         shape, rate = theta
-        return [[trigamma(shape), -1 / rate], [-1 / rate, shape / rate**2]]
+        return [[polygamma(1, shape), -1 / rate], [-1 / rate, shape / rate**2]]
 
     def _kl(self, theta0, theta1, step):
         # In shape and mean, which are orthogonal: no term is negative.
         (k0, r0), (k1, r1) = theta0, theta1
         w = turn(k0, r0, k1, r1, *step) / (k1 * r0)
-        return log_gamma_excess_divergence(k1, k0, step[0]) + k1 * u_minus_log1p(w, (k0 / k1) * (r1 / r0))
+        return excess_divergence(k1, k0, step[0]) + k1 * u_minus_log1p(w, (k0 / k1) * (r1 / r0))
 
 
 class Beta(Family):
@@ -145,7 +132,7 @@ class Beta(Family):
 
     def _score(self, theta, x):
         (a, b), (x, y) = theta, x
-        return [_log(x, y) + polygamma_differences(a, b)[0], _log(y, x) + polygamma_differences(b, a)[0]]
+        return [_log(x, y) + _polygamma_differences(a, b)[0], _log(y, x) + _polygamma_differences(b, a)[0]]
 
     def _sample(self, theta, shape, rng):
         # Shares of two Gamma variables, in logarithms: one of shape k is one of shape k + 1 times the power 1/k of a
@@ -170,7 +157,7 @@ class Beta(Family):
 
     def _fisher(self, theta):
         a, b = theta
-        own, other, both = polygamma_differences(a, b)[1], polygamma_differences(b, a)[1], -trigamma(a + b)
+        own, other, both = _polygamma_differences(a, b)[1], _polygamma_differences(b, a)[1], -polygamma(1, a + b)
         return [[own, both], [both, other]]
 
     def _kl(self, theta0, theta1, step):
@@ -190,7 +177,14 @@ class Beta(Family):
         moved = (turns - START * da) / n0
         coins = a1 * u_minus_log1p(moved / a1, (a0 / n0) / (a1 / n1))
         coins += m1 * u_minus_log1p(-moved / m1, (m0 / n0) / (m1 / n1))
-        return log_gamma_excess_divergence(a1, a0, da) + series(pair, coins)
+        return excess_divergence(a1, a0, da) + series(pair, coins)
+
+
+def _polygamma_differences(a: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ψ(a + step) − ψ(a) and ψ′(a) − ψ′(a + step) for positive steps, however small."""
+    rise = lambda x: step / (a + x) / (a + step + x)
+    fall = lambda x: rise(x) * (1 / (a + x) + 1 / (a + step + x))
+    return series(rise, np.log1p(step / (a + START))), series(fall, rise(START))
 
 
 def _log(x, rest):

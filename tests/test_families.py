@@ -1214,17 +1214,17 @@ def test_the_density_of_beta_far_from_its_mean():
 
 
 def test_so_many_counts_that_their_sum_is_out_of_reach_are_refused():
-    rng, message = np.random.default_rng(0), r"must have a rate between 1e-\d+ and 1e\+09, but it contains 1\.01e\+09\.$"
+    message = r"^`theta` must have a rate between 1e-\d+ and 1e\+09, but it contains 1\.01e\+09\.$"
     calls = (
         lambda family, theta: family.expect(theta, lambda x: x),
         lambda family, theta: family.fisher(theta),
         lambda family, theta: family.log_prob(np.float32(theta), np.float32(1)),
-        lambda family, theta: family.sample(theta, 1, rng),
+        lambda family, theta: family.sample(theta, 1, np.random.default_rng(0)),
         ng.fisher_information,
     )
     for call in calls:
         call(ng.Poisson(), [9.9e8])
-        with pytest.raises(ValueError, match=f"^`theta` {message}"):
+        with pytest.raises(ValueError, match=message):
             call(ng.Poisson(), [1.01e9])
 
 
