@@ -10,7 +10,7 @@ import numpy as np
 from . import arrays
 from ._special import product
 from .family import Family, filled
-from .taylor import GRADIENT_STEP, _gradient, _steps
+from .taylor import numerical_gradient
 
 # By how much a Jacobian may differ from differences, in units over which the densities change.
 JACOBIAN_TOLERANCE = 1e-6
@@ -38,7 +38,7 @@ class Coordinates(NamedTuple):
 
 
 class Reparametrized(Family):
-    # A family in other coordinates φ. Unpacked parameters are those of the family, the Jacobian, θ and φ.
+    # Unpacked parameters are those of the family, the Jacobian, θ and φ.
 
     def __init__(self, family: Family, coordinates: Coordinates):
         self.family, self.coordinates, self._checked = family, coordinates, False
@@ -75,10 +75,9 @@ class Reparametrized(Family):
         if not np.isfinite(unit).all():
             raise ValueError("`coordinates` must have an invertible Jacobian, but one of its columns is not.")
         try:
-            start, steps = _steps(phi, unit, GRADIENT_STEP, name)
+            expected = numerical_gradient(lambda p: self._map(p, name)[0], phi, unit)
         except ValueError:  # differences see nothing so far from zero, but perhaps elsewhere
             return
-        expected = _gradient(lambda p: self._map(p, name)[0], start, steps, name)
         error = np.abs(jacobian - expected) * unit / scale
         if error.max() > JACOBIAN_TOLERANCE:
             i, j = np.unravel_index(np.argmax(error), error.shape)

@@ -1,6 +1,5 @@
 """What a family of densities p_θ is: the contract of sections 3.1 to 3.6, and expectation by sums and quadrature.
 
-Parameters are plain arrays whose last axis is θ, so that they can be differentiated in.
 The closed forms `fisher` and `kl` are claims; the tests hold them against quadrature, finite differences and sampling.
 """
 
@@ -42,15 +41,10 @@ class Family(ABC):
     """A family of densities p_θ on numbers or, if `event` is (n,), on vectors.
 
     `theta` has shape (..., dim), and observations `x` have shape (..., *event), with leading axes that broadcast.
+    `parameters` are the names of the coordinates of θ, `event` is the shape of one observation.
+
     The hooks of a subclass see unpacked parameters, as `_unpack` returns them, and observations in the form
     that `_observation` returns; both have their coordinates first.
-
-    Attributes
-    ----------
-    parameters : tuple of str
-        The names of the coordinates of θ, in order.
-    event : tuple of int
-        The shape of one observation.
     """
 
     parameters: tuple[str, ...]
@@ -173,24 +167,11 @@ class Family(ABC):
         return self._plain(self._sample(self._unpack(theta, "theta"), size + theta.shape[1:], rng))
 
     def expect(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature.
+        """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature, shape (...), for θ of shape (dim,).
 
-        Quadrature does not see what f does between the nodes, which are less than the width of p_θ apart.
-
-        Parameters
-        ----------
-        theta : array_like, shape (dim,)
-        f : callable
-            Takes K observations, shape (K, *event), and returns K values of any one shape, (K, ...).
-
-        Returns
-        -------
-        ndarray, shape (...)
-
-        Raises
-        ------
-        ValueError
-            If f is not finite, or if two quadrature rules disagree: the expectation is then infinite, or out of reach.
+        f takes K observations, shape (K, *event), to K values of any one shape, (K, ...). What it does between nodes,
+        which are less than the width of p_θ apart, isn't seen. It is refused if it isn't finite, or if two rules
+        disagree: the expectation is then infinite, or out of reach.
 
         Examples
         --------
@@ -224,13 +205,12 @@ class Family(ABC):
             for index in blocks(shape, self._block):
                 near, far = (np.array(t[index].reshape(-1, self.dim).T, np.float64, order="C") for t in wide)
                 part = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near)
-                part = part.astype(found.dtype, copy=False)
+                found[index] = part.reshape(found[index].shape)
                 # What isn't finite in θ shows in the result, which is shorter, and in the cache.
-                if not arrays.all_finite(part):
+                if not arrays.all_finite(found[index]):
                     for theta, name in zip(whole, names, strict=True):
                         arrays.real(theta, name)
-                    finite(part, "`theta0` and `theta1`", "divergence")
-                found[index] = part.reshape(found[index].shape)
+                    finite(found[index], "`theta0` and `theta1`", "divergence")
         return found[()]
 
     def _expect(self, theta: Sequence, f: Callable, name: str, scale=0.0, **options) -> np.ndarray:
@@ -259,7 +239,7 @@ class Family(ABC):
         *_, best = weights
         form = self._plain if plain else lambda x: x
         bulk = form(nodes[..., best > BULK * best.max()])
-        self._told_apart(np.moveaxis(bulk, 0, -1) if plain else bulk, point)
+        self._told_apart(bulk.T if plain else bulk, point)
         found = size = 0.0
         for start in range(0, weights.shape[1], NODES):
             part = slice(start, start + NODES)
