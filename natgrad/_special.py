@@ -9,14 +9,14 @@ import numpy as np
 SERIES_RADIUS = 0.2
 # From here on Stirling's series for ln Γ is exact to rounding, and so are Euler and Maclaurin's sums: smaller arguments
 # are shifted by as much.
-START = 15
+START = 12
 TAU = 2 * math.pi
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
 # The derivatives in such sums, −f′/12 + f‴/720 − …, are made of differences f(k h) − f(−k h), k = 1, 2, …, with these
 # weights.
-SLOPES = (-0.35172729248659157, 0.2219021951943892, -0.1017221751193273, 0.03348356126549133)
-SLOPES += (-0.007558204206323384, 0.0010521937662966393, -6.829575477775186e-05)
-SLOPE_STEP = 0.375
+SLOPES = (-0.7973810319526488, 0.7278407156477904, -0.44078823000125633, 0.18946738266313895)
+SLOPES += (-0.057879844939619625, 0.012054793662601919, -0.001543453567536357, 9.200804627362625e-05)
+SLOPE_STEP = 0.3125
 
 
 def u_minus_log1p(u: np.ndarray, one_plus_u: np.ndarray) -> np.ndarray:
@@ -119,10 +119,10 @@ def excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndar
     p, q = a + n * small, b + n * small
     found = correction(lambda x: u_minus_log1p(step / (p + x), (q + x) / (p + x)), 0)
     if small.any():
-        a, b, step = a[small], b[small], step[small]
-        # The first terms, and what the shift takes from x ln x; far apart their large terms are taken out first.
+        a, b, step, p, q = a[small], b[small], step[small], p[small], q[small]
+        # The first terms without their integral; far apart its large terms are taken out first.
         near = sum(u_minus_log1p(step / (a + i), (b + i) / (a + i)) for i in range(n))
-        near += (b + n) * u_minus_log1p(-step / (b + n), (a + n) / (b + n)) - b * u_minus_log1p(-step / b, a / b)
+        near -= n * u_minus_log1p(step / p, q / p) + b * u_minus_log1p(-n * step / (p * b), (q / p) * (a / b))
         far = sum(step / (a + i) + np.log1p((n - i) / (b + i)) - np.log1p((n - i) / (a + i)) for i in range(n))
         far += b * (np.log1p(n / b) - np.log1p(n / a))
         found[small] += np.where(np.abs(step) < np.minimum(a, n), near, far)
