@@ -104,12 +104,6 @@ def log_gamma_excess(x: np.ndarray) -> np.ndarray:
     return np.where(x < START, gammaln(small) - small * np.log(small) + small, beyond)
 
 
-def minus_log_beta(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return −ln B(a, b), of the excesses of ln Γ and of what is left of its large terms."""
-    excess = log_gamma_excess(a + b) - log_gamma_excess(a) - log_gamma_excess(b)
-    return excess + a * np.log1p(b / a) + b * np.log1p(a / b)
-
-
 def excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Return G(b) − G(a) − G′(a) (b − a) for the convex G = `log_gamma_excess`; `step` is b − a, to more digits.
 

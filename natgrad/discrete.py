@@ -27,12 +27,10 @@ class Categorical(Family):
 
     def _unpack(self, theta, name):
         """The probabilities of all outcomes, one row each."""
-        low, high = theta.min(), theta.max()
-        if low <= 0 or high >= 1:
-            refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
+        refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
         # Of a subnormal probability not even the score could be represented.
-        if low < (smallest := np.finfo(theta.dtype).tiny):
-            refuse(theta, theta < smallest, name, f"be at least {smallest:.3g}")
+        smallest = np.finfo(theta.dtype).tiny
+        refuse(theta, theta < smallest, name, f"be at least {smallest:.3g}")
         probabilities = np.concatenate([np.ones_like(theta[:1]), -theta])
         rest = exact_sum(probabilities)
         np.abs(probabilities, out=probabilities)[0] = rest

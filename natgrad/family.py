@@ -68,14 +68,10 @@ class Family(ABC):
         limit = 0.5 * np.sqrt(np.finfo(theta.dtype).max)
         least, most = 1 / limit, min(limit, self._most)
         for i, label in self._positive.items():
-            low, high = theta[i].min(), theta[i].max()
-            if low <= 0:
-                raise ValueError(f"`{name}` must have a positive {label}, but its smallest is {low:.6g}.")
-            if low < least or high > most:
-                raise ValueError(
-                    f"`{name}` must have a {label} between {least:.1g} and {most:.1g}, "
-                    f"but it contains {low if low < least else high:.6g}."
-                )
+            t = theta[i]
+            if t.min() < least or t.max() > most:
+                refuse(t, t <= 0, name, f"have a positive {label}")
+                refuse(t, (t < least) | (t > most), name, f"have a {label} between {least:.1g} and {most:.1g}")
         return tuple(theta)
 
     def _observation(self, x: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 from . import arrays
 from ._kernels import cholesky_last, solve_lower_last
 from ._quadrature import hermite, sinh_rule
-from ._special import SERIES_RADIUS, TAU, minus_log_beta, near_u_minus_log1p, u_minus_log1p
+from ._special import SERIES_RADIUS, TAU, log_gamma_excess, near_u_minus_log1p, u_minus_log1p
 from .family import Family
 
 # A plain float leaves float32 what it is.
@@ -82,8 +82,10 @@ class StudentT(Family):
         if dof.ndim or not 0.1 <= dof <= 1e6:
             raise ValueError(f"`dof` must be a number between 0.1 and 1e6, but it is {dof}.")
         self.dof = float(dof)
-        # ln Γ((ν + 1)/2) − ln Γ(ν/2) − ½ ln(πν), that is −ln B(ν/2, ½) − ½ ln ν
-        self._log_scale = float(minus_log_beta(self.dof / 2, 0.5) - 0.5 * math.log(self.dof))
+        # ln Γ((ν + 1)/2) − ln Γ(ν/2) − ½ ln(πν), of which the large terms are taken out.
+        half, whole = self.dof / 2, (self.dof + 1) / 2
+        excess = log_gamma_excess(whole) - log_gamma_excess(half) + half * math.log1p(0.5 / half)
+        self._log_scale = float(excess + 0.5 * (math.log(whole / math.pi / self.dof) - 1))
 
     def _log_prob(self, theta, x):
         mu, sigma = theta

@@ -132,7 +132,7 @@ class Beta(Family):
 
     def _score(self, theta, x):
         (a, b), (x, y) = theta, x
-        return [_log(x, y) + _polygamma_differences(a, b)[0], _log(y, x) + _polygamma_differences(b, a)[0]]
+        return [_log(x, y) + _digamma_rise(a, b), _log(y, x) + _digamma_rise(b, a)]
 
     def _sample(self, theta, shape, rng):
         # Shares of two Gamma variables, in logarithms: one of shape k is one of shape k + 1 times the power 1/k of a
@@ -157,7 +157,7 @@ class Beta(Family):
 
     def _fisher(self, theta):
         a, b = theta
-        own, other, both = _polygamma_differences(a, b)[1], _polygamma_differences(b, a)[1], -polygamma(1, a + b)
+        own, other, both = _trigamma_fall(a, b), _trigamma_fall(b, a), -polygamma(1, a + b)
         return [[own, both], [both, other]]
 
     def _kl(self, theta0, theta1, step):
@@ -180,11 +180,15 @@ class Beta(Family):
         return excess_divergence(a1, a0, da) + series(pair, coins)
 
 
-def _polygamma_differences(a: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ψ(a + step) − ψ(a) and ψ′(a) − ψ′(a + step) for positive steps, however small."""
-    rise = lambda x: step / (a + x) / (a + step + x)
-    fall = lambda x: rise(x) * (1 / (a + x) + 1 / (a + step + x))
-    return series(rise, np.log1p(step / (a + START))), series(fall, rise(START))
+def _digamma_rise(a, step):
+    # ψ(a + step) − ψ(a) for positive steps, however small.
+    return series(lambda x: step / (a + x) / (a + step + x), np.log1p(step / (a + START)))
+
+
+def _trigamma_fall(a, step):
+    # ψ′(a) − ψ′(a + step) likewise.
+    fall = lambda x: step / (a + x) / (a + step + x)
+    return series(lambda x: fall(x) * (1 / (a + x) + 1 / (a + step + x)), fall(START))
 
 
 def _log(x, rest):
