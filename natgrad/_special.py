@@ -12,8 +12,7 @@ SERIES_RADIUS = 0.2
 START = 12
 TAU = 2 * math.pi
 STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
-# The derivatives in such sums, −f′/12 + f‴/720 − …, are made of differences f(k h) − f(−k h), k = 1, 2, …, with these
-# weights.
+# The derivatives in such sums, −f′/12 + f‴/720 − …, by weights of the differences f(k h) − f(−k h), k = 1, 2, ….
 SLOPES = (-0.7973810319526488, 0.7278407156477904, -0.44078823000125633, 0.18946738266313895)
 SLOPES += (-0.057879844939619625, 0.012054793662601919, -0.001543453567536357, 9.200804627362625e-05)
 SLOPE_STEP = 0.3125

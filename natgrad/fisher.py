@@ -180,8 +180,7 @@ class EmpiricalFisher:
         if scores.shape[1] != self.dim:
             raise ValueError(f"`scores` must have {self.dim} columns, but their shape is {scores.shape}.")
         step = max(BLOCK // self.dim, 4 * self.dim)
-        starts = range(0, len(scores), step)
-        blocks = lambda: (scores[i : i + step].astype(np.float64, copy=False).T for i in starts)
+        blocks = lambda: (scores[i : i + step].astype(float, copy=False).T for i in range(0, len(scores), step))
         self._include(_gram(blocks, len(scores), scores=scores), len(scores), "scores")
 
     def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:

@@ -193,8 +193,8 @@ class MultivariateGaussian(Family):
         definite = factor[i, i] ** 2 > self.n * np.finfo(theta.dtype).eps * precision[i, i]
         if not definite.all():
             arrays.real(theta, name)
-            first = np.argwhere(~definite.all(axis=0))[0]
-            smallest = np.linalg.eigvalsh(precision[(slice(None), slice(None), *first)], "L")[0]
+            first = np.moveaxis(precision, (0, 1), (-2, -1))[~definite.all(axis=0)][0]
+            smallest = np.linalg.eigvalsh(first, "L")[0]
             raise ValueError(
                 f"`{name}` must have a positive definite precision P, but its smallest eigenvalue is {smallest:.6g}."
             )

@@ -1068,6 +1068,17 @@ def test_kl_between_nearly_equal_means_keeps_its_digits(family, kl, size):
     assert_close(family.kl(p, q), expected, DIVERGENCE, expected)
 
 
+@pytest.mark.parametrize(("family", "kl"), [(ng.Gamma(), kl_gamma), (ng.Beta(), kl_beta)])
+def test_kl_keeps_its_digits_where_small_parameters_are_shifted(family, kl):
+    # Both parameters move by the same factor, the first from one side of the shift to the other.
+    rng = np.random.default_rng(0)
+    p = np.exp(rng.uniform(np.log([4, 0.1]), np.log([40, 1e6]), (300, 2)))
+    q = p * np.exp(rng.choice([-1, 1], (300, 1)) * 10 ** rng.uniform(-3, 0, (300, 1)))
+    with mp.workdps(DIGITS):
+        expected = [float(kl(list(map(mp.mpf, a)), list(map(mp.mpf, b)))) for a, b in zip(p, q, strict=True)]
+    assert_close(family.kl(p, q), expected, DIVERGENCE, expected)
+
+
 def test_moments_close_to_a_variance_of_zero():
     # The variance is 3e-6, of which the square of the mean, rounded, would leave eight digits.
     phi = [14.085852440619108, 198.41124168193446]
