@@ -30,16 +30,9 @@ def hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
         z, weights = np.polynomial.hermite_e.hermegauss(size)
         index = np.indices((size,) * n).reshape(n, -1)
         rules.append((z[index], (weights / np.sqrt(2 * np.pi))[index].prod(axis=0)))
-    nodes, weights = both(*rules)
-    return arrays.frozen(nodes), arrays.frozen(weights)
-
-
-def both(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The nodes of two rules side by side, and a row of weights for each."""
-    (nodes, a), (others, b) = first, second
-    weights = np.zeros((2, a.size + b.size))
-    weights[0, : a.size], weights[1, a.size :] = a, b
-    return np.concatenate([nodes, others], axis=-1), weights
+    (nodes, coarse), (others, fine) = rules
+    weights = [np.append(coarse, 0 * fine), np.append(0 * coarse, fine)]
+    return arrays.frozen(np.concatenate([nodes, others], axis=1)), arrays.frozen(np.stack(weights))
 
 
 def sinh_rule(log_density: Callable, k: float, center: float, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:

@@ -1,15 +1,21 @@
 """Logarithms and Gamma functions without cancellation: what keeps the digits of divergences between close densities."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 # Below this, u − ln(1 + u) loses more to cancellation than the series below loses to truncation.
 SERIES_RADIUS = 0.2
-# From here on Stirling's series for ln Γ is exact to rounding; smaller arguments are shifted by as much.
-STIRLING_FROM = 10
+# From here on Stirling's series for ln Γ is exact to rounding, and so are Euler and Maclaurin's sums: smaller arguments
+# are shifted by as much.
+START = 12
 TAU = 2 * math.pi
-STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156, -3617 / 122400)
+STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360)
+# The derivatives in such sums, −f′/12 + f‴/720 − …, by weights of the differences f(k h) − f(−k h), k = 1, 2, ….
+SLOPES = (-0.7973810319526488, 0.7278407156477904, -0.44078823000125633, 0.18946738266313895)
+SLOPES += (-0.057879844939619625, 0.012054793662601919, -0.001543453567536357, 9.200804627362625e-05)
+SLOPE_STEP = 0.3125
 
 
 def u_minus_log1p(u: np.ndarray, one_plus_u: np.ndarray) -> np.ndarray:
@@ -89,92 +95,46 @@ def log_gamma_excess(x: np.ndarray) -> np.ndarray:
     """Return G(x) = ln Γ(x) − x ln x + x, what is left of ln Γ after its large terms."""
     from scipy.special import gammaln  # loaded when it is needed, because that takes longer than numpy itself
 
-    large = np.maximum(x, STIRLING_FROM)
-    tail, square = 0.0, large * large
+    small, large = np.minimum(x, START), np.maximum(x, START)
+    tail = 0.0
     for c in reversed(STIRLING):
-        tail = tail / square + c
-    small = np.minimum(x, STIRLING_FROM)
-    return np.where(
-        x < STIRLING_FROM, gammaln(small) - small * np.log(small) + small, tail / large - 0.5 * np.log(large / TAU)
-    )
+        tail = tail / (large * large) + c
+    beyond = tail / large - 0.5 * np.log(large / TAU)
+    return np.where(x < START, gammaln(small) - small * np.log(small) + small, beyond)
 
 
-def minus_log_beta(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return −ln B(a, b), of the excesses of ln Γ and of what is left of its large terms."""
-    excess = log_gamma_excess(a + b) - log_gamma_excess(a) - log_gamma_excess(b)
-    return excess + a * np.log1p(b / a) + b * np.log1p(a / b)
-
-
-def log_gamma_excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
+def excess_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
     """Return G(b) − G(a) − G′(a) (b − a) for the convex G = `log_gamma_excess`; `step` is b − a, to more digits.
 
-    Every term of Stirling's series has such a divergence without cancellation: that of −ln x is h(b/a − 1), that of x⁻ᵐ
-    is (b − a)²/(ab) Σ (m − i) a^(i−m) b^(−i) over i < m. Small arguments are shifted by ln Γ(x) = ln Γ(x + 1) − ln x.
+    That of ln Γ is Σ h((b − a)/(a + i)) over i ≥ 0, of which x ln x − x takes the integral. No term is negative.
     """
-    small = np.minimum(a, b) < STIRLING_FROM
-    p, q = a + STIRLING_FROM * small, b + STIRLING_FROM * small
-    found = 0.5 * u_minus_log1p(step / p, q / p) + stirling_divergence(q, p, step)
+    small, n = np.minimum(a, b) < START, START
+    p, q = a + n * small, b + n * small
+    found = correction(lambda x: u_minus_log1p(step / (p + x), (q + x) / (p + x)), 0)
     if small.any():
-        a, b, step, n = a[small], b[small], step[small], STIRLING_FROM
-        # What the shift takes from ln Γ and from x ln x; far apart their large terms are taken out first.
+        a, b, step, p, q = a[small], b[small], step[small], p[small], q[small]
+        # The first terms without their integral; far apart its large terms are taken out first.
         near = sum(u_minus_log1p(step / (a + i), (b + i) / (a + i)) for i in range(n))
-        near += (b + n) * u_minus_log1p(-step / (b + n), (a + n) / (b + n)) - b * u_minus_log1p(-step / b, a / b)
+        near -= n * u_minus_log1p(step / p, q / p) + b * u_minus_log1p(-n * step / (p * b), (q / p) * (a / b))
         far = sum(step / (a + i) + np.log1p((n - i) / (b + i)) - np.log1p((n - i) / (a + i)) for i in range(n))
         far += b * (np.log1p(n / b) - np.log1p(n / a))
         found[small] += np.where(np.abs(step) < np.minimum(a, n), near, far)
     return found
 
 
-def digamma(x: np.ndarray) -> np.ndarray:
-    """Return ψ(x), the derivative of ln Γ."""
-    from scipy.special import digamma
-
-    return digamma(x)
-
-
-def trigamma(x: np.ndarray) -> np.ndarray:
-    """Return ψ′(x)."""
+def polygamma(n: int, x: np.ndarray) -> np.ndarray:
+    """Return the derivative of order n of ψ, that of ln Γ, at x."""
     from scipy.special import polygamma
 
-    return polygamma(1, x).astype(x.dtype)
+    return polygamma(n, x).astype(x.dtype)
 
 
-def polygamma_differences(a: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return ψ(a + step) − ψ(a) and ψ′(a) − ψ′(a + step) for positive steps, however small: Stirling's series again."""
-    column = lambda values: np.asarray(values, a.dtype).reshape(-1, *[1] * a.ndim)
-    p = a + column(range(STIRLING_FROM))
-    terms = step / p / (p + step)
-    rise, fall = sum(terms), sum(terms * (1 / p + 1 / (p + step)))
-    p, c, k = a + STIRLING_FROM, column(STIRLING), column(range(1, 2 * len(STIRLING), 2))
-    logs, m = np.log1p(step / p), column(range(2 * len(STIRLING) + 2))
-    powers = np.expm1(-m * logs) / p**m
-    rise = rise + logs - powers[1] / 2 - sum(k * c * powers[2::2])
-    return rise, fall - powers[1] - powers[2] / 2 - sum(k * (k + 1) * c * powers[3::2])
+def series(f: Callable, rest: np.ndarray) -> np.ndarray:
+    """Return Σ f(i) over all i ≥ 0, where `rest` is the integral of f from START on."""
+    return sum(f(i) for i in range(START)) + (rest + correction(f, START))
 
 
-def stirling_divergence(b: np.ndarray, a: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """The same for Stirling's series in 1/x alone."""
-    scale, power, inner, outer, found = (step / a) * (step / b), 1 / a, 0.0, 0.0, 0.0
-    for m in range(1, 2 * len(STIRLING)):
-        inner = inner / b + power
-        outer = outer / a + inner
-        power = power / a
-        if m % 2:
-            found = found + STIRLING[m // 2] * outer
-    return scale * found
-
-
-def stirling_divergence_rise(b, a, step, more_b, more_a, more_step) -> np.ndarray:
-    """By how much that rises if b, a and the step rise by these: the same sums, of changes, of which none cancels."""
-    p, q, squared = 1 / a, 1 / b, step * step
-    dp, dq, dsquared = -p * more_a / (a + more_a), -q * more_b / (b + more_b), more_step * (2 * step + more_step)
-    high_p, high_q = p + dp, q + dq
-    power, inner, outer, found, dpower, dinner, douter, dfound = p, 0.0, 0.0, 0.0, dp, 0.0, 0.0, 0.0
-    for m in range(1, 2 * len(STIRLING)):
-        inner, dinner = inner * q + power, dinner * high_q + inner * dq + dpower
-        outer, douter = outer * p + inner, douter * high_p + outer * dp + dinner
-        power, dpower = power * p, dpower * high_p + power * dp
-        if m % 2:
-            found, dfound = found + STIRLING[m // 2] * outer, dfound + STIRLING[m // 2] * douter
-    dscale = dsquared * high_p * high_q + squared * (dp * high_q + p * dq)
-    return dscale * (found + dfound) + squared * p * q * dfound
+def correction(f: Callable, start: int) -> np.ndarray:
+    """Return by how much Σ f(i) over i ≥ `start` exceeds the integral, for an f that is smooth around there."""
+    differences = (f(start + k * SLOPE_STEP) - f(start - k * SLOPE_STEP) for k in range(1, len(SLOPES) + 1))
+    return 0.5 * f(start) + sum(w * difference for w, difference in zip(SLOPES, differences, strict=True))

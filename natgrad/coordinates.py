@@ -10,13 +10,10 @@ import numpy as np
 from . import arrays
 from ._special import product
 from .family import Family, filled
-from .taylor import GRADIENT_STEP, _gradient, _steps
+from .taylor import numerical_gradient
 
 # By how much a Jacobian may differ from differences, in units over which the densities change.
 JACOBIAN_TOLERANCE = 1e-6
-# Gauss-Legendre: how far from the middle of an interval its mean is taken, in half lengths, and with which weights.
-MEAN = ((0.9324695142031521, 0.1713244923791704), (0.6612093864662645, 0.3607615730481386))
-MEAN += ((0.2386191860831969, 0.4679139345726910),)
 # So many roundings may separate two ways to the same difference.
 ROUNDINGS = 16
 
@@ -24,13 +21,8 @@ ROUNDINGS = 16
 class Coordinates(NamedTuple):
     """New coordinates φ: their names, the smooth map φ ↦ θ, and its Jacobian ∂θᵢ/∂φⱼ.
 
-    Parameters
-    ----------
-    parameters : tuple of str
-    to_theta : callable
-        From (..., dim) to (..., dim), one to one; not finite, or outside of the family, where there is no such density.
-    jacobian : callable
-        From (..., dim) to (..., dim, dim).
+    The map takes (..., dim) to (..., dim), one to one, and the Jacobian to (..., dim, dim). Where there is no such
+    density, the map is not finite, or outside of the family.
 
     Examples
     --------
@@ -46,10 +38,11 @@ class Coordinates(NamedTuple):
 
 
 class Reparametrized(Family):
-    # A family in other coordinates φ. Unpacked parameters are those of the family, the Jacobian, θ and φ.
+    # Unpacked parameters are those of the family, the Jacobian, θ and φ.
 
     def __init__(self, family: Family, coordinates: Coordinates):
         self.family, self.coordinates, self._checked = family, coordinates, False
+        self._legendre = np.polynomial.legendre.leggauss(6)
         self.parameters, self.event, self._block = tuple(coordinates.parameters), family.event, family._block
         self._observation, self._plain, self._discrete = family._observation, family._plain, family._discrete
 
@@ -82,10 +75,9 @@ class Reparametrized(Family):
         if not np.isfinite(unit).all():
             raise ValueError("`coordinates` must have an invertible Jacobian, but one of its columns is not.")
         try:
-            start, steps = _steps(phi, unit, GRADIENT_STEP, name)
+            expected = numerical_gradient(lambda p: self._map(p, name)[0], phi, unit)
         except ValueError:  # differences see nothing so far from zero, but perhaps elsewhere
             return
-        expected = _gradient(lambda p: self._map(p, name)[0], start, steps, name)
         error = np.abs(jacobian - expected) * unit / scale
         if error.max() > JACOBIAN_TOLERANCE:
             i, j = np.unravel_index(np.argmax(error), error.shape)
@@ -111,18 +103,15 @@ class Reparametrized(Family):
     def _fisher(self, phi):
         jacobian = phi[1]
         half = np.einsum("ij...,jb...->ib...", filled(self.family._fisher(phi[0])), jacobian)
-        found = np.empty_like(half)
-        for a in range(self.dim):
-            for b in range(a + 1):
-                found[a, b] = found[b, a] = np.einsum("i...,i...->...", jacobian[:, a], half[:, b])
-        return found
+        found = 0.5 * np.einsum("ia...,ib...->ab...", jacobian, half)
+        return found + found.swapaxes(0, 1)
 
     def _kl(self, phi0, phi1, step):
-        # θ₁ − θ₀ is the mean of J on the way from φ₀ to φ₁, times φ₁ − φ₀, of which all digits are known. It is used
-        # where it agrees with the difference of the two rounded θ to within their rounding.
+        # θ₁ − θ₀ is the mean of J on the way from φ₀ to φ₁, by Gauss-Legendre, times φ₁ − φ₀, of which all digits
+        # are known. It is used where it agrees with the difference of the two rounded θ to within their rounding.
         (theta0, _, t0, start), (theta1, _, t1, _) = phi0, phi1
         at = lambda s: self.coordinates.jacobian((start + (1 + s) / 2 * step).T)
-        mean = sum(w / 2 * (at(-s) + at(s)) for s, w in MEAN)
+        mean = sum(w / 2 * at(s) for s, w in zip(*self._legendre, strict=True))
         difference, exact = t1 - t0, np.matvec(mean, step.T).T
         agrees = np.abs(exact - difference) <= ROUNDINGS * np.finfo(float).eps * (np.abs(t0) + np.abs(t1))
         return self.family._kl(theta0, theta1, np.where(agrees.all(axis=0), exact, difference))
@@ -132,10 +121,7 @@ class Reparametrized(Family):
 
 
 def reparametrize(family: Family, coordinates: Coordinates) -> Family:
-    """The same densities in other coordinates φ, as a family of its own.
-
-    Its divergence keeps its digits for parameters so close that the Jacobian hardly changes from one to the other, and
-    loses those of θ₁ − θ₀ elsewhere.
+    """The same densities in other coordinates φ, as a family of its own, whose divergence also keeps its digits nearby.
 
     Parameters
     ----------

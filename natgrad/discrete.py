@@ -1,25 +1,15 @@
 """Families of outcomes and counts. What can be done with a family is said in `Family`."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from . import arrays
-from ._quadrature import COARSE_FALL, FALL, MOST_NODES, both
+from ._quadrature import COARSE_FALL, FALL
 from ._special import exact_sum, log_gamma_excess, u_minus_log1p
-from .family import Family, inside
-
-# Above this rate counts are drawn from a normal distribution, with a correction for its skewness.
-MANY = 1e9
+from .family import Family, refuse
 
 
 class Categorical(Family):
-    """One of k outcomes, x = 0, …, k − 1: θᵢ is the probability of x = i for i ≥ 1, and 1 − Σθ that of x = 0.
-
-    Parameters
-    ----------
-    k : int
-        The number of outcomes, at least two.
+    """One of k ≥ 2 outcomes, x = 0, …, k − 1: θᵢ is the probability of x = i for i ≥ 1, and 1 − Σθ that of x = 0.
 
     Examples
     --------
@@ -37,25 +27,21 @@ class Categorical(Family):
 
     def _unpack(self, theta, name):
         """The probabilities of all outcomes, one row each."""
-        low, high = theta.min(), theta.max()
-        if low <= 0 or high >= 1:
-            outside = theta[(theta <= 0) | (theta >= 1)][0]
-            raise ValueError(f"`{name}` must lie strictly between 0 and 1, but it contains {outside:.6g}.")
+        refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
         # Of a subnormal probability not even the score could be represented.
-        if low < (smallest := np.finfo(theta.dtype).tiny):
-            raise ValueError(f"`{name}` must be at least {smallest:.3g}, but it contains {low:.6g}.")
+        smallest = np.finfo(theta.dtype).tiny
+        refuse(theta, theta < smallest, name, f"be at least {smallest:.3g}")
         probabilities = np.concatenate([np.ones_like(theta[:1]), -theta])
         rest = exact_sum(probabilities)
         np.abs(probabilities, out=probabilities)[0] = rest
         if rest.min() <= 0:
-            raise ValueError(
-                f"`{name}` must sum to less than 1, but its largest sum is {theta.sum(axis=0).max():.17g}."
-            )
+            largest = theta.sum(axis=0).max()
+            raise ValueError(f"`{name}` must sum to less than 1, but its largest sum is {largest:.17g}.")
         return probabilities
 
     def _observation(self, x):
         allowed = "0 or 1" if self.k == 2 else f"one of 0, …, {self.k - 1}"
-        return inside(x, (x >= 0) & (x < self.k) & (x == np.floor(x)), f"be {allowed}")
+        return refuse(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
 
     def _log_prob(self, theta, x):
         total = sum(theta[1:])
@@ -68,11 +54,8 @@ class Categorical(Family):
 
     def _sample(self, theta, shape, rng):
         # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
-        u, edge, x = rng.random(shape), 0.0, np.zeros(shape)
-        for i in range(1, self.k):
-            x = np.where((edge <= u) & (u < edge + theta[i]), float(i), x)
-            edge = edge + theta[i]
-        return x
+        u = rng.random(shape)
+        return (1.0 + sum(u >= edge for edge in np.cumsum(theta[1:], axis=0))) % self.k
 
     def _rules(self, theta):
         return np.arange(float(self.k)), theta[None].astype(float)
@@ -104,7 +87,7 @@ def Bernoulli() -> Categorical:
 
 
 class Poisson(Family):
-    """Counts x = 0, 1, 2, … with mean θ = (rate,).
+    """Counts x = 0, 1, 2, … with mean θ = (rate,), at most 1e9.
 
     Examples
     --------
@@ -115,18 +98,11 @@ class Poisson(Family):
     parameters = ("rate",)
     _discrete = True
     _positive = {0: "rate"}
-
-    def _unpack(self, theta, name):
-        (rate,) = super()._unpack(theta, name)
-        if rate.max() > (largest := 2 / np.finfo(theta.dtype).eps):
-            raise ValueError(
-                f"`{name}` must have a rate of at most {largest:.6g}, where whole numbers end to be exact, "
-                f"but it contains {rate.max():.6g}."
-            )
-        return (rate,)
+    # So that it is possible to sum over all counts.
+    _most = 1e9
 
     def _observation(self, x):
-        return inside(x, (x >= 0) & (x == np.floor(x)), "be a count")
+        return refuse(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
 
     def _log_prob(self, theta, x):
         # x ln λ − λ − ln x! = −x h(λ/x − 1) − ln x − G(x), in which no large terms cancel.
@@ -139,29 +115,18 @@ class Poisson(Family):
         return [(x - rate) / rate]
 
     def _sample(self, theta, shape, rng):
-        (rate,), few = theta, np.minimum(theta[0], MANY)
-        x = rng.poisson(few, shape).astype(np.float64)
-        if (rate > MANY).any():  # where numpy's loses digits; Cornish and Fisher's expansion is exact to one in a rate
-            z = rng.standard_normal(shape)
-            x = np.where(rate > MANY, np.rint(rate + np.sqrt(rate) * z + (z * z - 1) / 6), x)
-        return x
+        return rng.poisson(theta[0], shape).astype(np.float64)
 
     def _rules(self, theta):
-        # Every count; or if these are too many every s-th, as good for a smooth function, beside every (s + 1)-th. What
-        # has a prime period, such as being even, one of the two sees, so that they disagree if the other doesn't.
         (rate,) = theta
         reach = 200.0 + 25.0 * np.sqrt(rate)  # the logarithm falls by more than 300 on the way (Bennett's inequality)
-        low, high = np.floor(max(0.0, rate - reach)), np.ceil(rate + reach)
-        rules, stride = [], 1 if high - low < MOST_NODES else (high - low) // 4000
-        for step, fall in (stride + (stride > 1), COARSE_FALL), (stride, FALL):
-            x = np.arange(low, high + 1, step)
-            logs = self._log_prob(theta, x)
-            rules.append((x[logs > -fall], step * np.exp(logs[logs > -fall])))
-        return both(*rules)
+        x = np.arange(np.floor(max(0.0, rate - reach)), np.ceil(rate + reach) + 1)
+        logs = self._log_prob(theta, x)
+        x, logs = x[logs > -FALL], logs[logs > -FALL]
+        return x, np.exp([np.where(logs > -COARSE_FALL, logs, -np.inf), logs])
 
     def _fisher(self, theta):
-        (rate,) = theta
-        return [[1 / rate]]
+        return [[1 / theta[0]]]
 
     def _kl(self, theta0, theta1, step):
         (p,), (q,), (change,) = theta0, theta1, step

@@ -18,18 +18,13 @@ MASS_TOLERANCE = 1e-9
 def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """KL(p ‖ q) = E_p[ln p/q] in nats, by expectation, from the definition (section 3.1).
 
-    `family.kl` gives the same in closed form, and keeps more digits where p is close to q.
+    `family.kl` gives the same in closed form, and keeps more digits where p is close to q. What quadrature can't find
+    is refused.
 
     Parameters
     ----------
     family : Family
     p, q : array_like, shape (dim,)
-        Parameters of the two densities; the expectation is under the first.
-
-    Raises
-    ------
-    ValueError
-        If a parameter lies outside of the family, or quadrature can't find the expectation.
 
     Examples
     --------
@@ -44,17 +39,12 @@ def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
 def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """The χ² divergence E_p[((p − q)/p)²] of q from p (section 3.1); half of it approximates KL(p ‖ q).
 
+    For Gaussians it is infinite unless 2 τ_q > τ_p. Refused is what quadrature can't find, or a q it misses a part of.
+
     Parameters
     ----------
     family : Family
     p, q : array_like, shape (dim,)
-        Parameters of the two densities; the expectation is under the first.
-
-    Raises
-    ------
-    ValueError
-        If quadrature can't find the expectation, or misses a part of q.
-        For Gaussians the expectation is infinite unless 2 τ_q > τ_p.
 
     Examples
     --------
@@ -63,27 +53,20 @@ def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     np.float64(0.041667)
     """
     p, q = _parameters(family, p, q)
-    if not family._chi2_is_finite(p, q):
-        return np.float64(np.inf)
-    return _moments(family, p, q, np.arange(1, 3))[1]
+    return _moments(family, p, q, np.arange(1, 3))[1] if family._chi2_is_finite(p, q) else np.float64(np.inf)
 
 
 def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndarray:
     """The first partial sums of Σₖ (1/k) E_p[((p − q)/p)ᵏ], the series of section 3.1, shape (terms,).
 
     They converge to KL(p ‖ q) if and only if q ≤ 2p wherever p has mass; elsewhere the sums grow without bound.
+    Refused is what `chi2_divergence` refuses.
 
     Parameters
     ----------
     family : Family
     p, q : array_like, shape (dim,)
-        Parameters of the two densities; the expectation is under the first.
     terms : int
-
-    Raises
-    ------
-    ValueError
-        If quadrature can't find one of the expectations, or misses a part of q.
 
     Examples
     --------

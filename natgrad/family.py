@@ -1,6 +1,5 @@
 """What a family of densities p_θ is: the contract of sections 3.1 to 3.6, and expectation by sums and quadrature.
 
-Parameters are plain arrays whose last axis is θ, so that they can be differentiated in.
 The closed forms `fisher` and `kl` are claims; the tests hold them against quadrature, finite differences and sampling.
 """
 
@@ -42,23 +41,19 @@ class Family(ABC):
     """A family of densities p_θ on numbers or, if `event` is (n,), on vectors.
 
     `theta` has shape (..., dim), and observations `x` have shape (..., *event), with leading axes that broadcast.
+    `parameters` are the names of the coordinates of θ, `event` is the shape of one observation.
+
     The hooks of a subclass see unpacked parameters, as `_unpack` returns them, and observations in the form
     that `_observation` returns; both have their coordinates first.
-
-    Attributes
-    ----------
-    parameters : tuple of str
-        The names of the coordinates of θ, in order.
-    event : tuple of int
-        The shape of one observation.
     """
 
     parameters: tuple[str, ...]
     event: tuple[int, ...] = ()
     # Whether observations are whole numbers, of which many may be the same.
     _discrete = False
-    # Which coordinates have to be positive, and what they are called.
+    # Which coordinates have to be positive, and what they are called; how large they may be.
     _positive: dict[int, str] = {}
+    _most = np.inf
     # How many pairs of parameters `_kl` sees at a time: as many as fit into the cache.
     _block = 1 << 13
 
@@ -71,15 +66,12 @@ class Family(ABC):
         """The parameters, one after the other unless overridden; raise if a finite θ is outside of the family."""
         # The Fisher matrix may hold the inverse of a square, which has to be representable.
         limit = 0.5 * np.sqrt(np.finfo(theta.dtype).max)
+        least, most = 1 / limit, min(limit, self._most)
         for i, label in self._positive.items():
-            low, high = theta[i].min(), theta[i].max()
-            if low <= 0:
-                raise ValueError(f"`{name}` must have a positive {label}, but its smallest is {low:.6g}.")
-            if low < 1 / limit or high > limit:
-                raise ValueError(
-                    f"`{name}` must have a {label} between {1 / limit:.1g} and {limit:.1g}, "
-                    f"but it contains {low if low < 1 / limit else high:.6g}."
-                )
+            t = theta[i]
+            if t.min() < least or t.max() > most:
+                refuse(t, t <= 0, name, f"have a positive {label}")
+                refuse(t, (t < least) | (t > most), name, f"have a {label} between {least:.1g} and {most:.1g}")
         return tuple(theta)
 
     def _observation(self, x: np.ndarray) -> np.ndarray:
@@ -87,7 +79,7 @@ class Family(ABC):
         return x
 
     def _plain(self, x: np.ndarray) -> np.ndarray:
-        """The inverse of `_observation`."""
+        """The inverse of `_observation`, rounded to what is possible."""
         return x
 
     @abstractmethod
@@ -98,11 +90,8 @@ class Family(ABC):
         """The components of the score, whose shapes broadcast."""
 
     @abstractmethod
-    def _sample(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray: ...
-
-    def _draw(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-        """As `_sample`, in the form that `_observation` returns, and before anything is rounded to what is possible."""
-        return self._observation(self._sample(theta, shape, rng))
+    def _sample(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Draws in the form that `_observation` returns."""
 
     @abstractmethod
     def _rules(self, theta: Sequence) -> tuple[np.ndarray, np.ndarray]:
@@ -128,9 +117,8 @@ class Family(ABC):
         """Whether E_p[(q/p)²] is finite. In an exponential family: whether it has a member at 2η(q) − η(p)."""
         return all(2 * q[i] > p[i] for i in self._positive)
 
-    def _theta(self, value, name: str = "theta", *, finite: bool = True) -> np.ndarray:
-        theta = arrays.vector(value, name, self.dim, finite=finite)
-        return np.ascontiguousarray(np.moveaxis(theta, -1, 0))
+    def _theta(self, value) -> np.ndarray:
+        return np.ascontiguousarray(np.moveaxis(arrays.vector(value, "theta", self.dim), -1, 0))
 
     def _point(self, value, name: str = "theta") -> tuple[np.ndarray, Sequence]:
         """θ in float64, as it is and unpacked."""
@@ -138,7 +126,7 @@ class Family(ABC):
         return theta, self._unpack(theta, name)
 
     def _told_apart(self, x: np.ndarray, name: str) -> None:
-        """Raise if rounding makes the bulk of a density a single x, in the form that `_observation` returns."""
+        """Raise if rounding makes the bulk of a density, in the last axis of x, a single observation."""
         low, high = x.min(axis=-1), x.max(axis=-1)
         apart = high - low > PLACES * np.spacing(np.maximum(np.abs(low), np.abs(high)))
         # All coordinates of a vector have to vary; of two forms of one number, x and 1 − x, one has the digits.
@@ -172,27 +160,14 @@ class Family(ABC):
         theta = self._theta(theta)
         size = tuple(arrays.count(n, "size") for n in (size if isinstance(size, tuple) else (size,)))
         arrays.instance(rng, "rng", np.random.Generator)
-        return self._sample(self._unpack(theta, "theta"), size + theta.shape[1:], rng)
+        return self._plain(self._sample(self._unpack(theta, "theta"), size + theta.shape[1:], rng))
 
     def expect(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature.
+        """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature, shape (...), for θ of shape (dim,).
 
-        Quadrature does not see what f does between the nodes, which are less than the width of p_θ apart.
-
-        Parameters
-        ----------
-        theta : array_like, shape (dim,)
-        f : callable
-            Takes K observations, shape (K, *event), and returns K values of any one shape, (K, ...).
-
-        Returns
-        -------
-        ndarray, shape (...)
-
-        Raises
-        ------
-        ValueError
-            If f is not finite, or if two quadrature rules disagree: the expectation is then infinite, or out of reach.
+        f takes K observations, shape (K, *event), to K values of any one shape, (K, ...). What it does between nodes,
+        which are less than the width of p_θ apart, isn't seen. It is refused if it isn't finite, or if two rules
+        disagree: the expectation is then infinite, or out of reach.
 
         Examples
         --------
@@ -226,13 +201,12 @@ class Family(ABC):
             for index in blocks(shape, self._block):
                 near, far = (np.array(t[index].reshape(-1, self.dim).T, np.float64, order="C") for t in wide)
                 part = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near)
-                part = part.astype(found.dtype, copy=False)
+                found[index] = part.reshape(found[index].shape)
                 # What isn't finite in θ shows in the result, which is shorter, and in the cache.
-                if not arrays.all_finite(part):
+                if not arrays.all_finite(found[index]):
                     for theta, name in zip(whole, names, strict=True):
                         arrays.real(theta, name)
-                    finite(part, "`theta0` and `theta1`", "divergence")
-                found[index] = part.reshape(found[index].shape)
+                    finite(found[index], "`theta0` and `theta1`", "divergence")
         return found[()]
 
     def _expect(self, theta: Sequence, f: Callable, name: str, scale=0.0, **options) -> np.ndarray:
@@ -259,15 +233,13 @@ class Family(ABC):
                     f"`{point}` must have its mass of 1 in reach of quadrature, but that finds {mass:.12g}."
                 )
         *_, best = weights
-        bulk = best > BULK * best.max()
-        if plain:
-            nodes = np.moveaxis(self._plain(nodes), 0, -1)
-        self._told_apart(nodes[..., bulk], point)
+        form = self._plain if plain else lambda x: x
+        bulk = form(nodes[..., best > BULK * best.max()])
+        self._told_apart(bulk.T if plain else bulk, point)
         found = size = 0.0
         for start in range(0, weights.shape[1], NODES):
             part = slice(start, start + NODES)
-            x = np.moveaxis(nodes[..., part], -1, 0) if plain else nodes[..., part]
-            values = _values(f, x, weights[0, part].size, name)
+            values = _values(f, form(nodes[..., part]), weights[0, part].size, name)
             flat = values.reshape(len(values), -1)
             found = found + weights[:, part] @ flat
             size = size + best[part] @ np.abs(flat)
@@ -288,9 +260,9 @@ def filled(parts: Sequence) -> np.ndarray:
     return found
 
 
-def inside(x: np.ndarray, possible: np.ndarray, condition: str) -> np.ndarray:
-    if not possible.all():
-        raise ValueError(f"`x` must {condition}, but it contains {x[~possible][0]:.6g}.")
+def refuse(x: np.ndarray, impossible: np.ndarray, name: str, condition: str) -> np.ndarray:
+    if impossible.any():
+        raise ValueError(f"`{name}` must {condition}, but it contains {x[impossible][0]:.6g}.")
     return x
 
 

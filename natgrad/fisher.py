@@ -47,8 +47,6 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     """F = −E[H], shape (dim, dim), minus the mean Hessian of ln p, by differences that see no score (section 3.4).
 
-    The two definitions agree where twice differentiating ∫ p_θ may be done under the integral.
-
     Parameters
     ----------
     family : Family
@@ -83,7 +81,7 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     family : Family
     theta : array_like, shape (dim,)
     size : int
-        The number of draws, at least two.
+        At least two.
     rng : numpy.random.Generator
 
     Examples
@@ -96,44 +94,35 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     _, unpacked = arrays.instance(family, "family", Family)._point(theta)
     size = arrays.count(size, "size", 2)
     arrays.instance(rng, "rng", np.random.Generator)
-    done, mean, spread, powers = 0, 0.0, 0.0, None
-    # In blocks that are merged by their means and their squared deviations, so that memory is bounded.
+    center, total, squares = None, 0.0, 0.0
+    # In blocks, so that memory is bounded.
     step = max(2, BLOCK // family.dim**2)
     for part in (min(step, size - start) for start in range(0, size, step)):
         with np.errstate(all="ignore"):
-            x = family._draw(unpacked, (part,), rng)
+            x = family._sample(unpacked, (part,), rng)
             scores = finite(filled(family._score(unpacked, x)), "`theta`", "score at every draw")
-            if powers is None:
+            if center is None:
                 family._told_apart(x, "theta")
                 # So that the largest score is about one, and neither its fourth power nor its error is out of range.
                 powers = -np.frexp(np.abs(scores).max(axis=-1))[1]
             # Ten times quicker than ldexp.
             scores = scores * np.ldexp(1.0, powers)[:, None]
             products = scores[:, None] * scores
-            change = products.mean(axis=-1) - mean
-            spread = spread + ((products - (mean + change)[..., None]) ** 2).sum(axis=-1)
-            spread += change**2 * (done * (part / (done + part)))
-            done += part
-            mean = mean + change * (part / done)
-    return Estimate(_per_unit(mean, powers), _per_unit(np.sqrt(spread / (size - 1) / size), powers))
+            # From a number among them, so that little cancels where they are spread, and all where they aren't.
+            center = products[..., :1].copy() if center is None else center
+            products -= center
+            total, squares = total + products.sum(axis=-1), squares + (products * products).sum(axis=-1)
+    mean = total / size
+    error = np.sqrt(np.maximum(squares / size - mean**2, 0) / (size - 1))
+    return Estimate(_per_unit(center[..., 0] + mean, powers), _per_unit(error, powers))
 
 
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
-    """The mean of SSᵀ over given scores, SᵀS/N, shape (dim, dim).
+    """The mean of SSᵀ over given `scores`, shape (N, dim), one row for each observation: SᵀS/N, shape (dim, dim).
 
-    It estimates the Fisher matrix at θ only if the data were drawn from p_θ.
-    From any other data it is another matrix, and following it is no natural gradient descent [1]_.
+    It estimates the Fisher matrix at θ only if the data were drawn from p_θ. From any other data it is another matrix,
+    and following it is no natural gradient descent (Kunstner, Balles and Hennig, NeurIPS 2019).
     With fewer scores than parameters it is singular.
-
-    Parameters
-    ----------
-    scores : array_like, shape (N, dim)
-        One row for each observation.
-
-    References
-    ----------
-    .. [1] F. Kunstner, L. Balles and P. Hennig, Limitations of the empirical Fisher approximation for natural gradient
-       descent, Advances in Neural Information Processing Systems 32, 2019.
 
     Examples
     --------
@@ -147,8 +136,6 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
 
 def fisher_from_data(family: Family, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
     """The empirical Fisher matrix, shape (dim, dim), in float64, of scores at observations x, never all in memory.
-
-    What it is an estimate of, `empirical_fisher` says.
 
     Parameters
     ----------
@@ -168,15 +155,10 @@ def fisher_from_data(family: Family, theta: ArrayLike, x: ArrayLike) -> np.ndarr
 
 
 class EmpiricalFisher:
-    """An empirical Fisher matrix that grows with the data, part by part; sums of parts may be made in any order.
+    """An empirical Fisher matrix of `dim` parameters that grows with the data, part by part, in float64.
 
     Each process or machine holds one for its own part of the data, and sends that back: dim² numbers, however many the
-    data. Sums are made in float64.
-
-    Parameters
-    ----------
-    dim : int
-        The number of parameters.
+    data. They are added up in any order; many with ``sum(parts, start=EmpiricalFisher(dim))``.
 
     Examples
     --------
@@ -186,17 +168,6 @@ class EmpiricalFisher:
     >>> (first + second).matrix().round(6)
     array([[0.333333, 0.      ],
            [0.      , 1.666667]])
-
-    With Dask, for chunks of a `dask.array` x of observations (``pip install natgrad[dask]``)::
-
-        @dask.delayed
-        def part(chunk):
-            found = EmpiricalFisher(2)
-            found.observe(Gaussian(), theta, chunk)
-            return found
-
-        parts = dask.compute(*map(part, x.to_delayed().ravel()))
-        matrix = sum(parts, start=EmpiricalFisher(2)).matrix()
     """
 
     def __init__(self, dim: int):
@@ -209,8 +180,7 @@ class EmpiricalFisher:
         if scores.shape[1] != self.dim:
             raise ValueError(f"`scores` must have {self.dim} columns, but their shape is {scores.shape}.")
         step = max(BLOCK // self.dim, 4 * self.dim)
-        starts = range(0, len(scores), step)
-        blocks = lambda: (scores[i : i + step].astype(np.float64, copy=False).T for i in starts)
+        blocks = lambda: (scores[i : i + step].astype(float, copy=False).T for i in range(0, len(scores), step))
         self._include(_gram(blocks, len(scores), scores=scores), len(scores), "scores")
 
     def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:

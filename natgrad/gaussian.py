@@ -1,7 +1,5 @@
 """The Gaussian family of section 3.6, its vectors, and Student's t, which has heavier tails."""
 
-from __future__ import annotations
-
 import math
 from functools import cached_property
 
@@ -10,7 +8,7 @@ import numpy as np
 from . import arrays
 from ._kernels import cholesky_last, solve_lower_last
 from ._quadrature import hermite, sinh_rule
-from ._special import SERIES_RADIUS, TAU, minus_log_beta, near_u_minus_log1p, u_minus_log1p
+from ._special import SERIES_RADIUS, TAU, log_gamma_excess, near_u_minus_log1p, u_minus_log1p
 from .family import Family
 
 # A plain float leaves float32 what it is.
@@ -42,10 +40,7 @@ class Gaussian(Family):
     def _score(self, theta, x):
         mu, tau = theta
         gap = x - mu
-        square = gap * gap
-        square *= -0.5
-        square += 0.5 / tau
-        return [tau * gap, square]
+        return [tau * gap, 0.5 / tau - 0.5 * gap * gap]
 
     def _sample(self, theta, shape, rng):
         mu, tau = theta
@@ -62,22 +57,14 @@ class Gaussian(Family):
 
     def _kl(self, theta0, theta1, step):
         (_, tau0), (_, tau1), (gap, change) = theta0, theta1, step
-        change /= tau0
-        found = u_minus_log1p(change, tau1 / tau0)
-        square = tau1 * gap  # before it is squared, so that it stays in range
-        square *= gap
-        found += square
-        found *= 0.5
-        return found
+        # The gap isn't squared by itself, so that it stays in range.
+        return 0.5 * (u_minus_log1p(change / tau0, tau1 / tau0) + tau1 * gap * gap)
 
 
 class StudentT(Family):
-    """Student's t with known degrees of freedom ν, θ = (μ, σ): location and scale, which is not the standard deviation.
+    """Student's t with known degrees of freedom, θ = (μ, σ): location and scale, which is not the standard deviation.
 
-    Parameters
-    ----------
-    dof : float
-        Degrees of freedom, positive; 1 makes a Cauchy distribution.
+    The degrees of freedom are between 0.1 and 1e6; 1 makes a Cauchy distribution.
 
     Examples
     --------
@@ -95,8 +82,10 @@ class StudentT(Family):
         if dof.ndim or not 0.1 <= dof <= 1e6:
             raise ValueError(f"`dof` must be a number between 0.1 and 1e6, but it is {dof}.")
         self.dof = float(dof)
-        # ln Γ((ν + 1)/2) − ln Γ(ν/2) − ½ ln(πν), that is −ln B(ν/2, ½) − ½ ln ν
-        self._log_scale = float(minus_log_beta(self.dof / 2, 0.5) - 0.5 * math.log(self.dof))
+        # ln Γ((ν + 1)/2) − ln Γ(ν/2) − ½ ln(πν), of which the large terms are taken out.
+        half, whole = self.dof / 2, (self.dof + 1) / 2
+        excess = log_gamma_excess(whole) - log_gamma_excess(half) + half * math.log1p(0.5 / half)
+        self._log_scale = float(excess + 0.5 * (math.log(whole / math.pi / self.dof) - 1))
 
     def _log_prob(self, theta, x):
         mu, sigma = theta
@@ -170,23 +159,16 @@ class StudentT(Family):
 
 
 class MultivariateGaussian(Family):
-    """Gaussian vectors, θ = (μ, P): the mean, and the lower triangle of the precision matrix P = Σ⁻¹, row by row.
+    """Gaussian vectors of length n, θ = (μ, P): mean, and lower triangle of the precision matrix P = Σ⁻¹, row by row.
 
-    These coordinates extend (μ, τ). The divergence is made of differences of precisions, which are exact in them;
-    those of covariances or of Cholesky factors would first have to be carried over, and lose digits on the way.
-    Still, the divergence loses about as many digits as the condition number of P has.
-
-    Parameters
-    ----------
-    n : int
-        The length of an observation.
+    These coordinates extend (μ, τ). The divergence is made of differences of precisions, which are exact in them.
+    Still, it loses about as many digits as the condition number of P has.
 
     Examples
     --------
-    >>> family = MultivariateGaussian(2)
-    >>> family.parameters
+    >>> MultivariateGaussian(2).parameters
     ('mu_1', 'mu_2', 'P_11', 'P_21', 'P_22')
-    >>> family.kl([0, 0, 1, 0, 1], [1, 0, 1, 0, 1])
+    >>> MultivariateGaussian(2).kl([0, 0, 1, 0, 1], [1, 0, 1, 0, 1])
     np.float64(0.5)
     """
 
@@ -211,8 +193,8 @@ class MultivariateGaussian(Family):
         definite = factor[i, i] ** 2 > self.n * np.finfo(theta.dtype).eps * precision[i, i]
         if not definite.all():
             arrays.real(theta, name)
-            first = np.argwhere(~definite.all(axis=0))[0]
-            smallest = np.linalg.eigvalsh(precision[(slice(None), slice(None), *first)], "L")[0]
+            first = np.moveaxis(precision, (0, 1), (-2, -1))[~definite.all(axis=0)][0]
+            smallest = np.linalg.eigvalsh(first, "L")[0]
             raise ValueError(
                 f"`{name}` must have a positive definite precision P, but its smallest eigenvalue is {smallest:.6g}."
             )
@@ -257,7 +239,7 @@ class MultivariateGaussian(Family):
     def _sample(self, theta, shape, rng):
         z = np.moveaxis(rng.standard_normal((*shape, self.n)), -1, 0)
         x = np.einsum("ji...,j...->i...", self._inverse(theta[2]), z)
-        return np.stack([v + m for v, m in zip(x, theta[0], strict=True)], axis=-1)
+        return np.stack([v + m for v, m in zip(x, theta[0], strict=True)])
 
     def _rules(self, theta):
         z, weights = hermite(self.n)

@@ -1,25 +1,12 @@
 """Families on the half-line and on an interval, made of powers and exponentials, and of Γ, which norms them."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import numpy as np
 
 from ._quadrature import sinh_rule
-from ._special import (
-    STIRLING_FROM,
-    digamma,
-    log_gamma_excess,
-    log_gamma_excess_divergence,
-    minus_log_beta,
-    polygamma_differences,
-    stirling_divergence_rise,
-    trigamma,
-    turn,
-    u_minus_log1p,
-)
-from .family import Family, inside
+from ._special import START, excess_divergence, log_gamma_excess, polygamma, series, turn, u_minus_log1p
+from .family import Family, refuse
 
 # Logarithms of the largest and the smallest numbers that a node may be.
 LARGEST = 700.0
@@ -39,27 +26,23 @@ class Exponential(Family):
     _positive = {0: "rate"}
 
     def _observation(self, x):
-        return inside(x, x >= 0, "not be negative")
+        return refuse(x, x < 0, "x", "not be negative")
 
     def _log_prob(self, theta, x):
-        (rate,) = theta
-        return np.log(rate) - rate * x
+        return np.log(theta[0]) - theta[0] * x
 
     def _score(self, theta, x):
-        (rate,) = theta
-        return [1 / rate - x]
+        return [1 / theta[0] - x]
 
     def _sample(self, theta, shape, rng):
-        (rate,) = theta
-        return rng.standard_exponential(shape) / rate
+        return rng.standard_exponential(shape) / theta[0]
 
     def _rules(self, theta):
-        (rate,), (x, weights) = theta, _unit_exponential()
-        return x / rate, weights
+        x, weights = _unit_exponential()
+        return x / theta[0], weights
 
     def _fisher(self, theta):
-        (rate,) = theta
-        return [[1 / rate**2]]
+        return [[1 / theta[0] ** 2]]
 
     def _kl(self, theta0, theta1, step):
         (p,), (q,), (change,) = theta0, theta1, step
@@ -80,7 +63,10 @@ class Gamma(Family):
     _positive = {0: "shape", 1: "rate"}
 
     def _observation(self, x):
-        return inside(x, x > 0, "be positive")
+        return refuse(x, x <= 0, "x", "be positive")
+
+    def _plain(self, x):
+        return np.maximum(x, np.finfo(float).tiny)
 
     def _log_prob(self, theta, x):
         # With y = r x: k ln y − y − ln Γ(k) = −k h(y/k − 1) − G(k), in which no large terms cancel.
@@ -90,26 +76,29 @@ class Gamma(Family):
 
     def _score(self, theta, x):
         shape, rate = theta
-        return [np.log(rate * x / shape) + (np.log(shape) - digamma(shape)), (shape - rate * x) / rate]
-
-    def _draw(self, theta, shape, rng):
-        return rng.standard_gamma(theta[0], shape) / theta[1]
+        return [np.log(rate * x / shape) + (np.log(shape) - polygamma(0, shape)), (shape - rate * x) / rate]
 
     def _sample(self, theta, shape, rng):
-        return np.maximum(self._draw(theta, shape, rng), np.finfo(float).tiny)
+        return rng.standard_gamma(theta[0], shape) / theta[1]
 
     def _rules(self, theta):
-        return _gamma_rules(*theta)
+        # In v = ln(r x / k).
+        shape, rate = theta
+        scale = -log_gamma_excess(shape)
+        log_density = lambda v: scale - shape * u_minus_log1p(np.expm1(v), np.exp(v))
+        low, high = (edge - np.log(shape / rate) for edge in (LEAST, LARGEST))
+        v, weights = sinh_rule(log_density, shape, max(0.0, -np.log(shape)), low, high)
+        return shape / rate * np.exp(v), weights
 
     def _fisher(self, theta):
         shape, rate = theta
-        return [[trigamma(shape), -1 / rate], [-1 / rate, shape / rate**2]]
+        return [[polygamma(1, shape), -1 / rate], [-1 / rate, shape / rate**2]]
 
     def _kl(self, theta0, theta1, step):
         # In shape and mean, which are orthogonal: no term is negative.
         (k0, r0), (k1, r1) = theta0, theta1
         w = turn(k0, r0, k1, r1, *step) / (k1 * r0)
-        return log_gamma_excess_divergence(k1, k0, step[0]) + k1 * u_minus_log1p(w, (k0 / k1) * (r1 / r0))
+        return excess_divergence(k1, k0, step[0]) + k1 * u_minus_log1p(w, (k0 / k1) * (r1 / r0))
 
 
 class Beta(Family):
@@ -127,34 +116,29 @@ class Beta(Family):
 
     def _observation(self, x):
         # Both x and 1 − x, so that quadrature nodes close to one keep their digits.
-        inside(x, (x > 0) & (x < 1), "lie strictly between 0 and 1")
+        refuse(x, (x <= 0) | (x >= 1), "x", "lie strictly between 0 and 1")
         return np.stack([x, 1 - x])
 
     def _plain(self, x):
-        return x[0]
+        return np.clip(x[0], np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
 
     def _log_prob(self, theta, x):
+        # With the logarithms of x and 1 − x taken at the mean, from where no large terms cancel.
         (a, b), (x, y) = theta, x
-        plain = (a - 1) * _log(x, y) + (b - 1) * _log(y, x) + minus_log_beta(a, b)
-        # Of large parameters the logarithms are taken at the mean, and from there no large terms cancel.
         s, gap = a + b, x * b - y * a
         fall = a * u_minus_log1p(gap / a, x * s / a) + b * u_minus_log1p(-gap / b, y * s / b)
         scale = log_gamma_excess(s) - log_gamma_excess(a) - log_gamma_excess(b)
-        return np.where(np.minimum(a, b) < 100, plain, scale - fall - _log(x, y) - _log(y, x))
+        return scale - fall - _log(x, y) - _log(y, x)
 
     def _score(self, theta, x):
         (a, b), (x, y) = theta, x
-        return [_log(x, y) + polygamma_differences(a, b)[0], _log(y, x) + polygamma_differences(b, a)[0]]
+        return [_log(x, y) + _digamma_rise(a, b), _log(y, x) + _digamma_rise(b, a)]
 
-    def _draw(self, theta, shape, rng):
+    def _sample(self, theta, shape, rng):
         # Shares of two Gamma variables, in logarithms: one of shape k is one of shape k + 1 times the power 1/k of a
         # uniform number.
         logs = [np.log(rng.standard_gamma(k + 1, shape)) - rng.standard_exponential(shape) / k for k in theta]
         return np.exp(logs - np.logaddexp(*logs))
-
-    def _sample(self, theta, shape, rng):
-        x, _ = self._draw(theta, shape, rng)
-        return np.clip(x, np.finfo(float).tiny, 1 - np.finfo(float).epsneg)
 
     def _rules(self, theta):
         # In v = logit x − logit m, with m = a/(a + b) where the logarithm of the density times x (1 − x) is largest.
@@ -173,28 +157,38 @@ class Beta(Family):
 
     def _fisher(self, theta):
         a, b = theta
-        own, other, both = polygamma_differences(a, b)[1], polygamma_differences(b, a)[1], -trigamma(a + b)
+        own, other, both = _trigamma_fall(a, b), _trigamma_fall(b, a), -polygamma(1, a + b)
         return [[own, both], [both, other]]
 
     def _kl(self, theta0, theta1, step):
-        # KL is the Bregman divergence of ln B = ln Γ(a) + ln Γ(b) − ln Γ(s). The parts x ln x of ln Γ make that of the
-        # coins a/s, the parts G the rest, where those of s and of the larger parameter b nearly cancel.
+        # KL is the Bregman divergence of ln B = ln Γ(a) + ln Γ(b) − ln Γ(s). That of the last two, which nearly cancel
+        # if b is the larger parameter, is a sum over i, whose integral goes with the part x ln x of ln Γ(a).
         turned, pairs = theta0[0] > theta0[1], (theta0, theta1, step)
         (a0, b0), (a1, b1), (da, db) = ((np.where(turned, v, u), np.where(turned, u, v)) for u, v in pairs)
-        small = np.minimum(b0, b1) < STIRLING_FROM
+        s0, s1, turns = a0 + b0, a1 + b1, turn(a0, b0, a1, b1, da, db)
 
-        def pair(i):
-            # h(db/b₀) − h(ds/s₀) for s = a + b, where 1 + t = (1 + db/b₀)/(1 + ds/s₀).
-            up, down = (b1 + i) * (a0 + b0 + i), (b0 + i) * (a1 + b1 + i)
-            t = turn(a0, b0 + i, a1, b1 + i, da, db) / down
-            return u_minus_log1p(t, up / down) + (da + db) / (a0 + b0 + i) * t
+        def pair(x):
+            # h(db/(b₀ + x)) − h(ds/(s₀ + x)), where 1 + t = (1 + db/(b₀ + x))/(1 + ds/(s₀ + x)).
+            up, down = (b1 + x) * (s0 + x), (b0 + x) * (s1 + x)
+            t = (turns - x * da) / down
+            return u_minus_log1p(t, up / down) + (da + db) / (s0 + x) * t
 
-        found = log_gamma_excess_divergence(a1, a0, da) + small * sum(pair(i) for i in range(STIRLING_FROM))
-        b0, b1 = b0 + STIRLING_FROM * small, b1 + STIRLING_FROM * small
-        s0, s1, moved = a0 + b0, a1 + b1, turn(a0, b0, a1, b1, da, db) / (a0 + b0)
-        found += a1 * u_minus_log1p(moved / a1, (a0 / s0) / (a1 / s1))
-        found += b1 * u_minus_log1p(-moved / b1, (b0 / s0) / (b1 / s1))
-        return found + 0.5 * pair(0) - stirling_divergence_rise(b1, b0, db, a1, a0, da)
+        m0, m1, n0, n1 = b0 + START, b1 + START, s0 + START, s1 + START
+        moved = (turns - START * da) / n0
+        coins = a1 * u_minus_log1p(moved / a1, (a0 / n0) / (a1 / n1))
+        coins += m1 * u_minus_log1p(-moved / m1, (m0 / n0) / (m1 / n1))
+        return excess_divergence(a1, a0, da) + series(pair, coins)
+
+
+def _digamma_rise(a, step):
+    # ψ(a + step) − ψ(a) for positive steps, however small.
+    return series(lambda x: step / (a + x) / (a + step + x), np.log1p(step / (a + START)))
+
+
+def _trigamma_fall(a, step):
+    # ψ′(a) − ψ′(a + step) likewise.
+    fall = lambda x: step / (a + x) / (a + step + x)
+    return series(lambda x: fall(x) * (1 / (a + x) + 1 / (a + step + x)), fall(START))
 
 
 def _log(x, rest):
@@ -202,15 +196,6 @@ def _log(x, rest):
     return np.where(x < 0.5, np.log(x), np.log1p(-rest))
 
 
-def _gamma_rules(shape: float, rate: float) -> tuple[np.ndarray, np.ndarray]:
-    # In v = ln(r x / k).
-    scale = -log_gamma_excess(shape)
-    log_density = lambda v: scale - shape * u_minus_log1p(np.expm1(v), np.exp(v))
-    low, high = (edge - np.log(shape / rate) for edge in (LEAST, LARGEST))
-    v, weights = sinh_rule(log_density, shape, max(0.0, -np.log(shape)), low, high)
-    return shape / rate * np.exp(v), weights
-
-
 @lru_cache
 def _unit_exponential() -> tuple[np.ndarray, np.ndarray]:
-    return _gamma_rules(np.float64(1), np.float64(1))
+    return Gamma()._rules((np.float64(1), np.float64(1)))

@@ -327,7 +327,7 @@ def test_a_metric_that_is_singular_is_said_of_theta():
 HARD = [
     *((ng.Beta(), theta) for theta in ([1, 0.05], [0.1, 0.1], [1e14, 1], [3, 1e16], [1e6, 2e6])),
     *((ng.Gamma(), theta) for theta in ([0.1, 2], [1e12, 1])),
-    *((ng.Poisson(), [rate]) for rate in (1e8, 2e9, 1e15, 9e15)),
+    *((ng.Poisson(), [rate]) for rate in (1e8, 1e9)),
 ]
 
 

@@ -9,16 +9,20 @@ from tolerances import DIVERGENCE, FULL, assert_close
 
 from natgrad._special import (
     SERIES_RADIUS,
+    SLOPE_STEP,
+    SLOPES,
+    START,
     STIRLING,
     exact_sum,
+    excess_divergence,
     log_gamma_excess,
-    log_gamma_excess_divergence,
     near_u_minus_log1p,
-    polygamma_differences,
     product,
+    series,
     turn,
     u_minus_log1p,
 )
+from natgrad.positive import _digamma_rise, _trigamma_fall
 
 
 def exact(u):
@@ -77,7 +81,7 @@ def test_divergence_of_log_gamma_keeps_its_digits(a):
             p, q = mp.mpf(a), mp.mpf(b)
             expected = excess(q) - excess(p) - slope(p) * (q - p)
             step = np.array([float(q - p)])
-        assert_close(log_gamma_excess_divergence(np.array([b]), np.array([a]), step), [float(expected)], DIVERGENCE)
+        assert_close(excess_divergence(np.array([b]), np.array([a]), step), [float(expected)], DIVERGENCE)
         with mp.workdps(30):
             assert_close(log_gamma_excess(np.array([b])), [float(excess(q))], FULL, max(1.0, abs(float(excess(q)))))
 
@@ -88,9 +92,8 @@ def test_differences_of_polygamma_functions_keep_their_digits(step):
         with mp.workdps(60):
             p, q = mp.mpf(a), mp.mpf(a) + mp.mpf(step)
             rise, fall = mp.digamma(q) - mp.digamma(p), mp.psi(1, p) - mp.psi(1, q)
-        found = polygamma_differences(np.array(a), np.array(step))
-        assert_close(found[0], float(rise), FULL)
-        assert_close(found[1], float(fall), FULL)
+        assert_close(_digamma_rise(np.array(a), np.array(step)), float(rise), FULL)
+        assert_close(_trigamma_fall(np.array(a), np.array(step)), float(fall), FULL)
 
 
 def test_exact_sum():
@@ -107,9 +110,27 @@ def test_products_leave_nothing_behind():
         assert all(mp.mpf(h) + mp.mpf(r) == mp.mpf(x) * mp.mpf(y) for x, y, h, r in zip(a, b, high, low, strict=True))
 
 
+def test_sums_of_all_terms_by_their_first_and_an_integral():
+    for a in 1e-3, 0.7, 12.0, 1e5:
+        with mp.workdps(60):
+            expected = float(mp.psi(1, mp.mpf(a)))
+        assert_close(series(lambda x, a=a: 1 / (a + x) ** 2, 1 / (a + START)), expected, FULL)
+
+
+def test_weights_of_slopes_are_those_of_euler_and_maclaurin():
+    # The sum of xⁿ over the differences is −Bₙ₊₁/(n + 1) for odd n, as the derivatives at zero have it.
+    at = SLOPE_STEP * np.arange(1, len(SLOPES) + 1)
+    for n in range(1, 2 * len(SLOPES), 2):
+        with mp.workdps(60):
+            expected = -mp.bernoulli(n + 1) / (n + 1)
+            found = mp.fsum(2 * mp.mpf(w) * mp.mpf(x) ** n for w, x in zip(SLOPES, at, strict=True))
+            assert abs(found - expected) <= FULL * at[-1] ** n
+
+
 def test_the_coefficients_of_stirlings_series():
-    expected = [mp.bernoulli(2 * k) / (2 * k * (2 * k - 1)) for k in range(1, len(STIRLING) + 1)]
-    assert list(STIRLING) == [float(v) for v in expected]
+    with mp.workdps(60):
+        expected = [float(mp.bernoulli(2 * k) / (2 * k * (2 * k - 1))) for k in range(1, len(STIRLING) + 1)]
+    assert list(STIRLING) == expected
 
 
 @pytest.mark.parametrize("distance", [1e-15, 1e-9, 1e-3, 0.4, 0.7, 1.0, 30.0])
