@@ -18,8 +18,8 @@ MASS_TOLERANCE = 1e-9
 def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """KL(p ‖ q) = E_p[ln p/q] in nats, by expectation, from the definition (section 3.1).
 
-    `family.kl` gives the same in closed form, and keeps more digits where p is close to q. What quadrature can't find
-    is refused.
+    `family.kl` gives the same in closed form, and keeps more digits where p is close to q. A `ValueError` is raised if
+    quadrature can't find the expectation.
 
     Parameters
     ----------
@@ -39,7 +39,8 @@ def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
 def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """The χ² divergence E_p[((p − q)/p)²] of q from p (section 3.1); half of it approximates KL(p ‖ q).
 
-    For Gaussians it is infinite unless 2 τ_q > τ_p. Refused is what quadrature can't find, or a q it misses a part of.
+    For Gaussians it is infinite unless 2 τ_q > τ_p. A `ValueError` is raised if quadrature can't find the expectation,
+    or misses a part of q.
 
     Parameters
     ----------
@@ -59,8 +60,8 @@ def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
 def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndarray:
     """The first partial sums of Σₖ (1/k) E_p[((p − q)/p)ᵏ], the series of section 3.1, shape (terms,).
 
-    They converge to KL(p ‖ q) if and only if q ≤ 2p wherever p has mass; elsewhere the sums grow without bound.
-    Refused is what `chi2_divergence` refuses.
+    They converge to KL(p ‖ q) if and only if q ≤ 2p wherever p has mass; otherwise the sums grow without bound.
+    A `ValueError` is raised as by `chi2_divergence`.
 
     Parameters
     ----------

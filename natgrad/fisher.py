@@ -120,8 +120,8 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
     """The mean of SSᵀ over given `scores`, shape (N, dim), one row for each observation: SᵀS/N, shape (dim, dim).
 
-    It estimates the Fisher matrix at θ only if the data were drawn from p_θ. From any other data it is another matrix,
-    and following it is no natural gradient descent (Kunstner, Balles and Hennig, NeurIPS 2019).
+    It estimates the Fisher matrix at θ if the data were drawn from p_θ. From other data it is in general another
+    matrix, and following it is no natural gradient descent (Kunstner, Balles and Hennig, NeurIPS 2019).
     With fewer scores than parameters it is singular.
 
     Examples
@@ -158,7 +158,7 @@ class EmpiricalFisher:
     """An empirical Fisher matrix of `dim` parameters that grows with the data, part by part, in float64.
 
     Each process or machine holds one for its own part of the data, and sends that back: dim² numbers, however many the
-    data. They are added up in any order; many with ``sum(parts, start=EmpiricalFisher(dim))``.
+    data. They are added up in any order.
 
     Examples
     --------
@@ -168,6 +168,17 @@ class EmpiricalFisher:
     >>> (first + second).matrix().round(6)
     array([[0.333333, 0.      ],
            [0.      , 1.666667]])
+
+    With Dask, for chunks of a `dask.array` x of observations (``pip install natgrad[dask]``)::
+
+        @dask.delayed
+        def part(chunk):
+            found = EmpiricalFisher(2)
+            found.observe(Gaussian(), theta, chunk)
+            return found
+
+        parts = dask.compute(*map(part, x.to_delayed().ravel()))
+        matrix = sum(parts, start=EmpiricalFisher(2)).matrix()
     """
 
     def __init__(self, dim: int):

@@ -1,4 +1,4 @@
-"""Families on the half-line and on an interval, made of powers and exponentials, and of Γ, which norms them."""
+"""Families on the half-line and on an interval, made of powers and exponentials, and of Γ, which normalises them."""
 
 from functools import lru_cache
 
