@@ -8,7 +8,6 @@ import shutil
 import statistics
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -265,10 +264,10 @@ def failing_cells(notebook, folder):
 
 def test_no_output_of_a_chapter_can_be_wrong(notebook, tmp_path):
     copies, wrong = zip(*[falsified(notebook, turn) for turn in (0, 1)], strict=True)
-    with ThreadPoolExecutor() as pool:
-        found = list(pool.map(failing_cells, copies, [tmp_path / "0", tmp_path / "1"]))
     assert all(wrong)
-    assert found == list(wrong)
+    # One after the other: kernels that start at once may, though rarely, be given the same port.
+    for turn, (copied, cells) in enumerate(zip(copies, wrong, strict=True)):
+        assert failing_cells(copied, tmp_path / str(turn)) == cells
 
 
 def test_every_way_of_being_wrong_is_found(tmp_path):
