@@ -40,18 +40,20 @@ def cholesky(matrix: np.ndarray, *, overwrite: bool = False) -> tuple[np.ndarray
     """The lower factors L of matrices L Lᵀ, shape (..., n, n); whether these equal their transposes; whether L exists.
 
     Equality is judged bit by bit; L exists if every pivot is greater than its rounding error. NaN is neither.
+    The other triangle of a single L is empty, or if it is large, that of the matrix.
     """
     *_, n = matrix.shape
     rounding = n * np.finfo(matrix.dtype).eps
     if matrix.ndim > 2 and n <= BATCH_SIZE:
         return _cholesky_of_many(matrix, rounding)
-    tiles = ((slice(i, i + TILE), slice(i + TILE)) for i in range(0, n, TILE))
-    symmetric = all((matrix[..., tile, end] == matrix[..., end, tile].mT).all() for tile, end in tiles)
+    parts = [slice(i, i + TILE) for i in range(0, n, TILE)]
+    tiles = ((..., part, other) for i, part in enumerate(parts) for other in parts[: i + 1])
+    symmetric = all((matrix[tile] == matrix.mT[tile]).all() for tile in tiles)
     limits = rounding * matrix.diagonal(axis1=-2, axis2=-1)
     try:
         if matrix.ndim == 2 and _by_lapack(n):
             # The transpose is the same matrix in the order of LAPACK.
-            factor, failed = _scipy("potrf", matrix.dtype)(matrix.T, lower=1, overwrite_a=overwrite)
+            factor, failed = _scipy("potrf", matrix.dtype)(matrix.T, lower=1, clean=n < LARGE, overwrite_a=overwrite)
         else:
             factor, failed = np.linalg.cholesky(matrix), False
     except np.linalg.LinAlgError:
@@ -92,7 +94,7 @@ def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool) -> np.ndarray:
 
 
 def solve_one(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """(L Lᵀ)⁻¹ g for one L, shape (n, n), and vectors g, shape (..., n)."""
+    """(L Lᵀ)⁻¹ g for one L, shape (n, n), of which only the lower triangle is read, and vectors g, shape (..., n)."""
     n = len(factor)
     if not _by_lapack(n):
         inverse = inverse_of_lower(factor)
@@ -102,10 +104,22 @@ def solve_one(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
 
 
 def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
-    """Invert a lower triangular matrix: row by row, which keeps small rows accurate beside large ones."""
+    """Invert a lower triangular matrix; what is in the other triangle may stay there.
+
+    It is done row by row, which keeps small rows accurate beside large ones.
+    """
     if _by_lapack(len(factor)):
         return _scipy("trtri", factor.dtype)(factor, lower=1)[0]
     return solve_lower_last(factor, np.eye(len(factor), dtype=factor.dtype))
+
+
+def condition(factor: np.ndarray, norm: float) -> float:
+    """The norm of a matrix times that of its inverse, which is estimated in the 1-norm from the lower factor L."""
+    if not _by_lapack(len(factor)):
+        inverse = inverse_of_lower(factor)
+        return norm * np.linalg.norm(inverse.T @ inverse, 1)
+    reciprocal, _ = _scipy("pocon", factor.dtype)(factor, norm, uplo="L")
+    return 1 / reciprocal if reciprocal else np.inf
 
 
 def squared_lengths(lower: np.ndarray, v: np.ndarray, *, transposed: bool) -> np.ndarray:

@@ -105,13 +105,15 @@ def positive_number(value, name: str) -> float:
     return positive(array[None], name).item()
 
 
-def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray]:
-    """Return a positive definite `value`, shape (..., n, n), symmetric up to rounding, and its Cholesky factor."""
+def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray, bool]:
+    """Return a positive definite `value`, shape (..., n, n), its factor as `_kernels.cholesky` gives it, and whether it
+    equals its transpose, which it has to up to rounding.
+    """
     matrix = square(value, name)
     with np.errstate(all="ignore"):
         factor, symmetric, definite = _kernels.cholesky(matrix)
         if symmetric and definite:
-            return matrix, factor
+            return matrix, factor, True
         real(matrix, name)
         # Measured against the diagonal, so that a change of units changes no decision.
         scale = np.sqrt(np.abs(matrix.diagonal(axis1=-2, axis2=-1)))
@@ -126,7 +128,7 @@ def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.
     if not definite:
         smallest = np.linalg.eigvalsh(matrix).min()
         raise ValueError(f"`{name}` must {be} positive definite, but its smallest eigenvalue is {smallest:.6g}.")
-    return matrix, factor
+    return matrix, factor, False
 
 
 def exponents(v: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:

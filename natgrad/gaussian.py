@@ -57,8 +57,13 @@ class Gaussian(Family):
 
     def _kl(self, theta0, theta1, step):
         (_, tau0), (_, tau1), (gap, change) = theta0, theta1, step
-        # The gap isn't squared by itself, so that it stays in range.
-        return 0.5 * (u_minus_log1p(change / tau0, tau1 / tau0) + tau1 * gap * gap)
+        change /= tau0
+        found = u_minus_log1p(change, tau1 / tau0)
+        square = tau1 * gap  # before it is squared, so that it stays in range
+        square *= gap
+        found += square
+        found *= 0.5
+        return found
 
 
 class StudentT(Family):

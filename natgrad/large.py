@@ -59,8 +59,7 @@ class LowRank(Metric):
                 )
             self._factor, _, definite = _kernels.cholesky(kernel, overwrite=True)
             # At least the root of the condition number of K: by as much may SᵀK⁻¹ magnify what is lost to rounding.
-            inverse_length = np.linalg.norm(_kernels.inverse_of_lower(self._factor)) if definite else np.inf
-            self._spread = math.sqrt(self._trace) * inverse_length
+            self._spread = math.sqrt(_kernels.condition(self._factor, self._trace)) if definite else math.inf
             self._accept(np.ones(1), 1)
 
     def _accept(self, z: np.ndarray, lost: np.ndarray, hint: str = "") -> None:

@@ -133,20 +133,27 @@ class Dense(Metric):
         self._hold(*arrays.positive_definite(tensor, "tensor"))
 
     @classmethod
-    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray) -> Dense:
+    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray, packed: bool = False) -> Dense:
         metric = cls.__new__(cls)
-        metric._hold(tensor, factor)
+        metric._hold(tensor, factor, packed)
         return metric
 
-    def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
+    def _hold(self, tensor: np.ndarray, factor: np.ndarray, packed: bool) -> None:
         *batch, self.dim, _ = tensor.shape
         self.batch, self.dtype, self._factor = tuple(batch), tensor.dtype, factor
-        if not self.batch:  # to copy many would take longer than to factorise them
+        if self.batch:  # to copy many would take longer than to factorise them
+            return
+        if packed and self.dim >= _kernels.LARGE:  # the other triangle of the factor is that of G
+            self._diagonal = tensor.diagonal().copy()
+        else:
             self._tensor = tensor.copy()
 
     @cached_property
     def _tensor(self) -> np.ndarray:
-        return self._factor @ self._factor.mT
+        if self.batch:
+            return self._factor @ self._factor.mT
+        upper = np.triu(self._factor, 1)
+        return upper + upper.T + np.diag(self._diagonal)
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:
@@ -194,10 +201,8 @@ class Dense(Metric):
         # Scaled by powers of two, exactly, to a diagonal near one, so that a change of units changes nothing.
         shift = -np.rint(0.5 * np.log2(self._tensor.diagonal().astype(np.float64))).astype(int)
         scale = np.ldexp(1.0, shift)
-        tensor, inverse = (
-            scale[:, None] * self._tensor * scale,
-            _kernels.inverse_of_lower(scale[:, None] * self._factor),
-        )
+        tensor = scale[:, None] * self._tensor * scale
+        inverse = _kernels.inverse_of_lower(scale[:, None] * np.tril(self._factor))
         condition = np.linalg.norm(tensor, 1) * np.linalg.norm(inverse.T @ inverse, 1)
         with np.errstate(all="ignore"):
             unit = np.where(g == 0, -9999, np.frexp(g)[1] + shift).max(axis=-1, keepdims=True)

@@ -98,8 +98,9 @@ def test_positive():
 
 def test_positive_definite_gives_the_cholesky_factor():
     stack = np.array([[[5.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 9.0]]])
-    matrix, factor = arrays.positive_definite(stack, "cov")
+    matrix, factor, symmetric = arrays.positive_definite(stack, "cov")
     assert (matrix == stack).all()
+    assert symmetric
     assert_close(factor @ factor.mT, stack, EXACT)
     assert not np.triu(factor, 1).any()
 

@@ -9,6 +9,7 @@ from natgrad import _kernels
 from natgrad._kernels import (
     blocks,
     cholesky,
+    condition,
     inverse_of_lower,
     refine,
     residual,
@@ -134,7 +135,9 @@ def test_cholesky(shape, dtype):
     assert definite
     assert factor.dtype == dtype
     expected = np.linalg.cholesky(matrix.astype(float))
-    assert_close(factor, expected, EXACT if dtype == np.float64 else 1e-4)
+    assert_close(np.tril(factor), expected, EXACT if dtype == np.float64 else 1e-4)
+    # What is left of the matrix above a large one is used, too.
+    assert (np.triu(factor, 1) == (np.triu(matrix, 1) if matrix.ndim == 2 and len(matrix) > 48 else 0)).all()
     wrong = matrix.copy()
     wrong[..., 0, 1] += 1
     assert not cholesky(wrong)[1]
@@ -150,6 +153,14 @@ def test_one_entry_off_the_mirror(n):
         assert cholesky(wrong)[1]
         wrong[i, j] += 1e-9
         assert not cholesky(wrong)[1]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_the_condition_of_a_small_matrix(n):
+    root = np.random.default_rng(n).standard_normal((n, n + 2))
+    matrix = root @ root.T
+    expected = np.linalg.cond(matrix, 1)
+    assert_close(condition(cholesky(matrix)[0], np.linalg.norm(matrix, 1)), expected, EXACT)
 
 
 def test_one_of_many_that_is_not_definite():
