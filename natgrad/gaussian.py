@@ -40,7 +40,10 @@ class Gaussian(Family):
     def _score(self, theta, x):
         mu, tau = theta
         gap = x - mu
-        return [tau * gap, 0.5 / tau - 0.5 * gap * gap]
+        square = gap * gap
+        square *= -0.5
+        square += 0.5 / tau
+        return [tau * gap, square]
 
     def _sample(self, theta, shape, rng):
         mu, tau = theta
