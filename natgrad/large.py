@@ -49,6 +49,7 @@ class LowRank(Metric):
         self._shift = count * self._damping
         with np.errstate(all="ignore"):
             kernel = scores @ scores.T
+            length = math.sqrt(kernel.trace())
             np.einsum("ii->i", kernel)[:] += self._shift
             self._trace = kernel.trace()
             if not np.isfinite(self._trace):
@@ -61,6 +62,8 @@ class LowRank(Metric):
             # At least the root of the condition number of K: by as much may SᵀK⁻¹ magnify what is lost to rounding.
             self._spread = math.sqrt(_kernels.condition(self._factor, self._trace)) if definite else math.inf
             self._accept(np.ones(1), 1)
+            # Rounding K changes Sᵀy by ‖SᵀK⁻¹‖‖K‖‖y‖ times EPS, which is at most the spread times this times ‖y‖.
+            self._reach = min(math.sqrt(self._trace), self._spread * length)
 
     def _accept(self, z: np.ndarray, lost: np.ndarray, hint: str = "") -> None:
         """Refuse a z too short beside what is lost in it: at most so many times EPS, times the spread of K."""
@@ -91,7 +94,7 @@ class LowRank(Metric):
         g = np.ldexp(g, -exponent)
         y = _kernels.solve_one(self._factor, g @ self._scores.T)
         z = g - y @ self._scores
-        self._accept(z, _length(g) + math.sqrt(self._trace) * _length(y), " (`solve_rewards` bears less)")
+        self._accept(z, _length(g) + self._reach * _length(y), " (`solve_rewards` bears less)")
         return np.ldexp(y, exponent), np.ldexp(z, exponent)
 
     def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
@@ -110,7 +113,7 @@ class LowRank(Metric):
             exponent = arrays.exponents(rewards)
             y = _kernels.solve_one(self._factor, np.ldexp(rewards, -exponent))
             z = y @ self._scores
-            self._accept(z, math.sqrt(self._trace) * _length(y))
+            self._accept(z, self._reach * _length(y))
             return arrays.in_range(np.ldexp(z, exponent), "rewards")
 
 

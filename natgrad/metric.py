@@ -107,6 +107,7 @@ def _scaled(form: Callable[..., np.ndarray], *vectors: np.ndarray) -> tuple[np.n
         return found, 0
     exponents = [arrays.exponents(v) for v in vectors]
     again = form(*(np.ldexp(v, -exponent) for v, exponent in zip(vectors, exponents, strict=True)))
+    sound |= (again == 0) & np.isfinite(found)
     return np.where(sound, found, again), np.where(sound, 0, sum(exponents).squeeze(-1))
 
 

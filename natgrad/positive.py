@@ -71,12 +71,12 @@ class Gamma(Family):
     def _log_prob(self, theta, x):
         # With y = r x: k ln y − y − ln Γ(k) = −k h(y/k − 1) − G(k), in which no large terms cancel.
         shape, rate = theta
-        fall = shape * u_minus_log1p((rate * x - shape) / shape, rate * x / shape)
+        fall = shape * u_minus_log1p((rate * x - shape) / shape, x * (rate / shape))
         return -fall - log_gamma_excess(shape) - np.log(x)
 
     def _score(self, theta, x):
         shape, rate = theta
-        return [np.log(rate * x / shape) + (np.log(shape) - polygamma(0, shape)), (shape - rate * x) / rate]
+        return [np.log(x * (rate / shape)) + (np.log(shape) - polygamma(0, shape)), (shape - rate * x) / rate]
 
     def _sample(self, theta, shape, rng):
         return rng.standard_gamma(theta[0], shape) / theta[1]
@@ -126,7 +126,7 @@ class Beta(Family):
         # With the logarithms of x and 1 − x taken at the mean, from where no large terms cancel.
         (a, b), (x, y) = theta, x
         s, gap = a + b, x * b - y * a
-        fall = a * u_minus_log1p(gap / a, x * s / a) + b * u_minus_log1p(-gap / b, y * s / b)
+        fall = a * u_minus_log1p(gap / a, x * (s / a)) + b * u_minus_log1p(-gap / b, y * (s / b))
         scale = log_gamma_excess(s) - log_gamma_excess(a) - log_gamma_excess(b)
         return scale - fall - _log(x, y) - _log(y, x)
 

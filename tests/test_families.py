@@ -1243,3 +1243,21 @@ def test_a_fisher_matrix_out_of_range_is_said_of_theta():
     family = ng.reparametrize(ng.Gaussian(), ng.gaussian_natural)
     with pytest.raises(ValueError, match="^`theta` must have a Fisher matrix that float64 can hold, but one of its"):
         family.fisher([1e10, -1e-150])
+
+
+def test_densities_where_the_smallest_numbers_are():
+    with mp.workdps(DIGITS):
+        for a, b, x in (1e-3, 1e-3, 5e-324), (1e-20, 1e-20, 1e-305), (0.2, 0.2, 1e-45):
+            m, n = mp.mpf(a), mp.mpf(b)
+            exact = (m - 1) * mp.log(x) + (n - 1) * mp.log1p(-mp.mpf(x)) - mp.log(mp.beta(m, n))
+            assert_close(ng.Beta().log_prob([a, b], x), float(exact), EXACT)
+    # Quadrature has nodes there, and takes the density at them.
+    theta = [0.0278198, 0.4597989]
+    expected = ng.Beta().fisher(theta)
+    assert_close(ng.fisher_from_hessian(ng.Beta(), theta), expected, DIFFERENCES)
+
+
+def test_a_map_that_fails_beside_the_point_hides_no_wrong_jacobian():
+    wrong = ng.Coordinates(("mean",), lambda m: np.where(m < 5, 1 / m, np.nan), lambda m: -3 / m[..., None] ** 2)
+    with pytest.raises(ValueError, match="^`theta` must have finite coordinates in the family"):
+        ng.reparametrize(ng.Exponential(), wrong).score([4.999], 1)

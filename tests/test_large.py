@@ -366,3 +366,9 @@ def test_mistakes_of_the_function_are_not_hidden():
 def test_symmetry_is_judged_by_the_length_of_what_is_compared():
     for n in 10, 100_000:
         assert ng.MatrixFree(lambda v: v + v.mean(), n).dim == n
+
+
+def test_small_scores_are_no_reason_to_refuse():
+    # What is lost is small beside what little there is.
+    assert_close(ng.LowRank([[1e-8, 0]], 1.0).solve_rewards([1]), [1e-8, 0], FULL)
+    assert (ng.LowRank([[0.0, 0]], 1.0).solve_rewards([1]) == 0).all()

@@ -662,6 +662,8 @@ def test_the_inner_product_of_vectors_of_opposite_scales():
         assert metric.inner([1, 2], [2, -1]) == 0
         # Several at once.
         assert_close(metric.inner([[1e200, 1e-200], [1, 1]], [[1e-200, 1e200], [1, 3]]), [2, 4], EXACT)
+    # Of one vector with such coordinates what is in range must not be lost on the way.
+    assert_close(ng.euclidean(2).inner([1e200, 1e-150], [0, 1e-150]), 1e-300, EXACT)
 
 
 def test_refined_solve_of_very_different_scales():
