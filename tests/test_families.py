@@ -1,6 +1,8 @@
 """One contract for every family: its closed forms are claims, held against mpmath, scipy and sampling."""
 
+import math
 from collections.abc import Callable
+from fractions import Fraction
 from typing import NamedTuple
 
 import mpmath as mp
@@ -1261,3 +1263,9 @@ def test_a_map_that_fails_beside_the_point_hides_no_wrong_jacobian():
     wrong = ng.Coordinates(("mean",), lambda m: np.where(m < 5, 1 / m, np.nan), lambda m: -3 / m[..., None] ** 2)
     with pytest.raises(ValueError, match="^`theta` must have finite coordinates in the family"):
         ng.reparametrize(ng.Exponential(), wrong).score([4.999], 1)
+
+
+def test_the_outcome_that_nearly_never_happens_keeps_its_digits():
+    for theta in [0.3, 0.7 - 1e-15], [0.1, 0.2, 0.7 - 3e-15], [0.6, 0.4 - 1e-14]:
+        rest = 1 - sum(map(Fraction, theta))
+        assert_close(ng.Categorical(len(theta) + 1).log_prob(theta, 0), math.log(rest), EXACT)
