@@ -11,7 +11,7 @@ from .norms import Norm
 
 
 def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Norm) -> np.ndarray:
-    """Slope of a function in the direction u, per unit of length: uᵀ∇f / ‖u‖ (sections 1.1 and 1.2).
+    """Slope of a function in the direction u, per unit of length: uᵀ∇f / ‖u‖, shape (...) (sections 1.1 and 1.2).
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Metric | Nor
 
 
 def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
-    """The natural gradient G⁻¹∇f, not normalised (sections 2.4 and 3.5).
+    """The natural gradient G⁻¹∇f, shape (..., n), not normalised (sections 2.4 and 3.5).
 
     Parameters
     ----------
@@ -57,8 +57,8 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
 def steepest_direction(gradient: ArrayLike, norm: Metric | Norm) -> np.ndarray:
     """The step of length one along which f climbs fastest; in a metric, G⁻¹∇f / ‖∇f‖* (sections 1.2 and 2.4).
 
-    That is the u with ‖u‖ = 1 that maximises uᵀ∇f; the maximum is `norm.dual_norm(gradient)`.
-    In a metric it is unique; where it isn't, the norm says which one is returned.
+    That is the u with ‖u‖ = 1, of the shape of `gradient`, that maximises uᵀ∇f; the maximum is
+    `norm.dual_norm(gradient)`. In a metric it is unique; where it isn't, the norm says which one is returned.
 
     Parameters
     ----------

@@ -1151,7 +1151,7 @@ def test_divergences_of_beta_with_large_parameters():
     family = ng.Beta()
     for size in 1e6, 1e8, 1e10:
         p, q = [size, size], [size * (1 + 0.5 / np.sqrt(size)), size]
-        assert_close(ng.kl_divergence(family, p, q), family.kl(p, q), 100 * QUADRATURE)
+        assert_close(ng.kl_divergence(family, p, q), family.kl(p, q), QUADRATURE)
 
 
 def test_gaussian_numbers_that_leave_their_range_only_on_the_way():
