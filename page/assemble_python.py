@@ -22,7 +22,7 @@ TARGET = HERE / "python"
 
 CARRIER = "open-webui==0.12.4"
 CARRIED = "open_webui/frontend/pyodide/"
-CORE = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"]
+CORE = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"]  # scripts are named .js there: few servers know .mjs
 PACKAGES = ["numpy", "sympy", "matplotlib"]
 # Matplotlib asks for them, but imports fonttools only to write PDF, and pytz not at all.
 UNUSED = {"fonttools", "pytz"}
@@ -126,7 +126,8 @@ def main():
     core = f"pyodide-{version}"
     (TARGET / core).mkdir(parents=True)
     for name in CORE:
-        shutil.copy(PYODIDE / name, TARGET / core)
+        data = (PYODIDE / name).read_bytes()
+        put(f"{core}/{name.replace('.mjs', '.js')}", data.replace(b"pyodide.asm.mjs", b"pyodide.asm.js"))
     library = archives.pop("library.zip")
     for entry in entries.values():
         data = archives[entry["file_name"]]

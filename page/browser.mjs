@@ -16,7 +16,6 @@ const TYPES = {
   ".ico": "image/x-icon",
   ".js": "text/javascript",
   ".json": "application/json",
-  ".mjs": "text/javascript",
   ".png": "image/png",
   ".svg": "image/svg+xml",
   ".txt": "text/plain; charset=utf-8",
@@ -25,7 +24,7 @@ const TYPES = {
   ".woff2": "font/woff2",
   ".zip": "application/zip",
 };
-const COMPRESSED = new Set([".css", ".html", ".js", ".json", ".mjs", ".svg", ".txt", ".wasm"]);
+const COMPRESSED = new Set([".css", ".html", ".js", ".json", ".svg", ".txt", ".wasm"]);
 
 // The pages of the book, as paths below its root; the theme's own snippets in _static are none.
 export function pages(folder = BOOK) {
@@ -35,13 +34,15 @@ export function pages(folder = BOOK) {
     .sort();
 }
 
-// Serves a folder as a plain static host would, gzip and 404.html included. Gives { url, close }.
-export async function serve(folder = BOOK) {
+// Serves a folder as a plain static host would, gzip and 404.html included: only types that every server knows.
+// `amiss` says what is wrong with a path, if anything: { status } or { type }. Gives { url, close }.
+export async function serve(folder = BOOK, amiss = () => ({})) {
   const cache = new Map();
   const server = createServer((request, response) => {
     let path = normalize(join(folder, decodeURIComponent(new URL(request.url, "http://localhost").pathname)));
     if (existsSync(path) && statSync(path).isDirectory()) path = join(path, "index.html");
-    let status = 200;
+    let { status = 200, type = TYPES[extname(path)] ?? "application/octet-stream" } = amiss(path);
+    if (status !== 200) return response.writeHead(status).end();
     if (relative(folder, path).startsWith("..") || !existsSync(path)) {
       status = 404;
       path = join(folder, "404.html");
@@ -50,7 +51,7 @@ export async function serve(folder = BOOK) {
     // So that a browser that has the file asks only whether it is still the same.
     const modified = statSync(path).mtime.toUTCString();
     if (request.headers["if-modified-since"] === modified && status === 200) return response.writeHead(304).end();
-    const headers = { "content-type": TYPES[extname(path)] ?? "application/octet-stream", "last-modified": modified };
+    const headers = { "content-type": type, "last-modified": modified };
     if (COMPRESSED.has(extname(path))) headers["content-encoding"] = "gzip";
     if (!cache.has(path)) cache.set(path, headers["content-encoding"] ? gzipSync(readFileSync(path)) : readFileSync(path));
     headers["content-length"] = cache.get(path).length;

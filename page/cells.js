@@ -22,6 +22,21 @@
     return made;
   }
 
+  /** Why a script was not run: a browser only says that it wasn't. */
+  async function whyNot(file) {
+    const { pathname } = new URL(file);
+    try {
+      const { ok, status, headers } = await fetch(file, { method: "HEAD", cache: "no-store" });
+      if (!ok) return `${pathname} is missing on the server (${status}).`;
+      const type = headers.get("content-type") ?? "nothing";
+      return /javascript/.test(type)
+        ? `${pathname} could not be run.`
+        : `The server sends ${pathname} as ${type}, which browsers don't run; it has to be text/javascript.`;
+    } catch {
+      return `${pathname} could not be reached.`;
+    }
+  }
+
   /** The worker in which Python runs, from the first run until it is stopped. */
   class Python {
     #worker;
@@ -43,9 +58,10 @@
     }
 
     #start() {
-      const worker = new Worker(fileUrl("python/worker.mjs"), { type: "module" });
+      const file = fileUrl("python/worker.js");
+      const worker = new Worker(file, { type: "module" });
       worker.onmessage = ({ data }) => this.#receive(data);
-      worker.onerror = () => this.stop("Python could not be loaded.");
+      worker.onerror = async () => this.stop(`Python could not be loaded. ${await whyNot(file)}`);
       return worker;
     }
 
@@ -151,11 +167,11 @@
 
     async edit() {
       try {
-        const { openEditor } = await import(fileUrl("python/editor.mjs"));
+        const { openEditor } = await import(fileUrl("python/editor.js"));
         this.editor ??= this.open(openEditor);
         this.editor.focus();
-      } catch (error) {
-        this.say(`the editor could not be loaded: ${error.message}`);
+      } catch {
+        this.say(`The editor could not be loaded. ${await whyNot(fileUrl("python/editor.js"))}`);
       }
     }
 
@@ -163,6 +179,7 @@
       const folded = this.listing.closest("details");
       if (folded) folded.open = true;
       const place = element("div", { class: "cell-editor highlight" });
+      place.addEventListener("keydown", (event) => event.stopPropagation()); // or "/" would begin a search
       this.listing.after(place);
       this.listing.hidden = true;
       this.resetButton.disabled = false;
@@ -310,11 +327,12 @@
       const session = this.#session; // what was asked of a Python that has been stopped is not run
       this.controls.classList.add("active");
       this.allButton.hidden = true;
-      this.aboveButton.hidden = this.stopButton.hidden = this.stopButton.disabled = false;
+      this.aboveButton.hidden = this.stopButton.hidden = false;
       this.#queue = this.#queue.then(() => session === this.#session && this.#runCells(choose()));
     }
 
     async #runCells(cells) {
+      this.nameStop("Stop");
       for (const cell of cells) cell.say("waiting", "running");
       for (const [i, cell] of cells.entries()) {
         if (this.loading) this.say(`Running cell ${cell.number}`);
@@ -329,11 +347,22 @@
         }
         if (cell === cells.at(-1)) this.announce(`Cell ${cell.number}${i ? " and those above it have" : " has"} run.`);
       }
-      this.stopButton.disabled = true;
+      this.nameStop("Restart");
+    }
+
+    /** The same button stops what runs, and begins anew when nothing does. */
+    nameStop(word) {
+      this.stopButton.textContent = word;
+      this.stopButton.ariaLabel = `${word} Python`;
     }
 
     stop() {
-      this.python.stop("Stopped. What was computed is forgotten; the next Run begins anew.");
+      const why = "Stopped. What was computed is forgotten; the next Run begins anew.";
+      this.python.stop(why);
+      if (this.stopButton.textContent === "Stop") return; // the cell that runs says so
+      this.#forget();
+      for (const cell of this.cells) if (cell.node.dataset.state) cell.say("");
+      this.announce(why);
     }
 
     #forget() {

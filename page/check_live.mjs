@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { launch, report, serve, watch } from "./browser.mjs";
+import { BOOK, launch, report, serve, watch } from "./browser.mjs";
 
 const { url, close } = await serve();
 const browser = await launch();
@@ -102,6 +102,22 @@ const claims = {
     await page.keyboard.press("Escape");
     assert.equal(await page.evaluate(() => document.activeElement.ariaLabel), "Run cell 3");
   },
+  async "every key reaches the editor"({ page, editor }) {
+    await editor.press("ControlOrMeta+a");
+    await page.keyboard.press("Delete");
+    const keys = Array.from({ length: 95 }, (_, i) => String.fromCharCode(32 + i));
+    for (const key of keys) await page.keyboard.press(key === " " ? "Space" : key);
+    assert.equal(await editor.innerText(), keys.join(""));
+    await page.keyboard.press("Control+k");
+    await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("Backspace");
+    assert.equal(await editor.innerText(), keys.join("").replace("}~", "~"));
+    assert.equal(await page.evaluate(() => document.activeElement.closest(".cell-editor") !== null), true);
+    await page.keyboard.press("Escape"); // elsewhere the keys of the search are what they were
+    await page.keyboard.press("Control+k");
+    assert.equal(await page.evaluate(() => document.querySelector("dialog").open), true);
+    await page.keyboard.press("Escape");
+  },
   async "Stop ends what would not end, and the next Run begins anew"({ page, button, state, write, status }) {
     await write(3, "from itertools import count\nfor i in count():\n    print(i)");
     await page.keyboard.press("Shift+Enter");
@@ -113,6 +129,14 @@ const claims = {
     await write(3, "'rng' in vars(), 'misses' in vars()");
     await page.keyboard.press("Shift+Enter");
     await state(3, "ran in");
+  },
+  async "Restart begins anew, too"({ button, state, status, write, page, output }) {
+    await button("Restart Python").click();
+    await status("What was computed is forgotten");
+    await write(3, "'rng' in vars(), 'misses' in vars()");
+    await page.keyboard.press("Shift+Enter");
+    await state(3, "ran in");
+    assert.equal(await output(3), "(True, False)");
   },
   async "Reset brings back what is stored"({ button, cell, output }) {
     assert.equal(await output(3), "(True, False)");
@@ -146,6 +170,23 @@ for (const [claim, check] of Object.entries(claims)) {
     problems.push([`${claim}: ${error.message}`]);
   }
 }
+
+// What a server can get wrong is said in words.
+const wrongs = {
+  "worker.js as application/octet-stream, which browsers don't run; it has to be text/javascript": { file: "worker.js", type: "application/octet-stream" },
+  "worker.js is missing on the server (404)": { file: "worker.js", status: 404 },
+  "lock.json is missing on the server (404)": { file: "lock.json", status: 404 },
+};
+for (const [said, { file, ...wrong }] of Object.entries(wrongs)) {
+  const server = await serve(BOOK, (path) => (path.endsWith(file) ? wrong : {}));
+  const page = await (await browser.newContext()).newPage();
+  await page.goto(`${server.url}chapters/1_natural_gradients.html`);
+  await page.getByRole("button", { name: "Run cell 1", exact: true }).click();
+  const heard = page.getByRole("status").filter({ hasText: said });
+  await heard.waitFor({ state: "attached", timeout: 20_000 }).catch(() => problems.push([`not said: ${said}`]));
+  await server.close();
+}
+
 await browser.close();
 await close();
 const count = Object.keys(claims).length;

@@ -89,10 +89,10 @@ def put_python_into_the_book(app):
     (folder / "lock.json").write_text(json.dumps(lock))
     (ipython,) = [file for file in metadata.files("ipython") if file.name == "LICENSE"]
     with (folder / "licences.txt").open("a", encoding="utf-8") as licences:
-        licences.write(f"\n\nIPython (pretty.py)\n\n{ipython.read_text()}{bundle_editor(folder / 'editor.mjs')}")
-    for name in ("cells.js", "cells.css", "python/worker.mjs"):
+        licences.write(f"\n\nIPython (pretty.py)\n\n{ipython.read_text()}{bundle_editor(folder / 'editor.js')}")
+    for name in ("cells.js", "cells.css", "python/worker.js"):
         shutil.copy(PAGE / Path(name).name, folder.parent / name)
-    small = [(folder / name).read_bytes() for name in ("lock.json", "worker.mjs", "editor.mjs")]
+    small = [(folder / name).read_bytes() for name in ("lock.json", "worker.js", "editor.js")]
     first = lock["core"]["size"] + sum(lock["packages"][name]["size"] for name in ("numpy", "mpmath", "sympy"))
     app.live_cells = {"data-version": checksum(*small)[:8], "data-megabytes": str(round(first / 1e6))}
 

@@ -120,6 +120,8 @@ MENDED = {
     r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"',
     # Numbers and names of equations and sections are searched, too, before the index is.
     r'(<script [^>]*src="([^"]*)language_data\.js[^"]*"></script>)': r'\1<script defer src="\2search.js"></script>',
+    # In the editor of a cell the keys are the editor's.
+    r"(window\.addEventListener\(\"keydown\",\(e=>\{let t=g\(\);)(e\.shiftKey)": r"\1e.target.isContentEditable||\2",
     # scrolling.js does it without having the whole page laid out.
     r'document\.querySelectorAll\(\["pre",".nboutput [^)]*\)\)': "[]",
     # A role that has been withdrawn; the entries are items of a list.

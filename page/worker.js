@@ -12,10 +12,24 @@ let runner;
 // Pyodide fetches its files itself; a second reader of each response counts the bytes.
 const fetchUncounted = self.fetch.bind(self);
 self.fetch = async (...request) => {
-  const response = await fetchUncounted(...request);
+  const response = await fetchPatiently(...request);
   count(response.clone());
   return response;
 };
+
+// A download that fails is tried again, twice, before anybody is told.
+async function fetchPatiently(...request) {
+  for (const pause of [500, 2000]) {
+    try {
+      const response = await fetchUncounted(...request);
+      if (response.status < 500) return response;
+    } catch {
+      // no connection
+    }
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  return fetchUncounted(...request);
+}
 
 async function count(response) {
   const reader = response.body.getReader();
@@ -43,10 +57,12 @@ function announce(names, packages, bytes = 0) {
 }
 
 async function start() {
-  const { core, ...rest } = await (await fetchUncounted(new URL(`lock.json${new URL(import.meta.url).search}`, here))).json();
+  const response = await fetchPatiently(new URL(`lock.json${new URL(import.meta.url).search}`, here));
+  if (!response.ok) throw new Error(`lock.json is missing on the server (${response.status}).`);
+  const { core, ...rest } = await response.json();
   lock = rest;
   announce(["Python", "numpy", "sympy"], ["cells", "sympy"], core.size);
-  const { loadPyodide } = await import(new URL(`${core.folder}/pyodide.mjs`, here));
+  const { loadPyodide } = await import(new URL(`${core.folder}/pyodide.js`, here));
   python = await loadPyodide({
     indexURL: new URL(`${core.folder}/`, here).href,
     stdLibURL: new URL(core.library, here).href,
@@ -66,7 +82,9 @@ async function loadWhatIsImported(code) {
   const missing = [...new Set(names)].filter((name) => !python.loadedPackages[name]);
   if (missing.length) {
     announce(missing, missing);
-    await python.loadPackage(missing, { messageCallback: () => {} }); // not to the console
+    await python.loadPackage(missing, { messageCallback: () => {}, errorCallback: () => {} }); // not to the console
+    const absent = missing.filter((name) => !python.loadedPackages[name]);
+    if (absent.length) throw new Error(`There was no ${absent.join(", ")} to be had from the server.`);
   }
 }
 
