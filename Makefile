@@ -8,10 +8,11 @@ BIN := .venv/bin
 TORCH := "torch==2.13.0+cpu; sys_platform == 'linux' and platform_machine == 'x86_64'" \
          "torch==2.13.0; sys_platform != 'linux' or platform_machine != 'x86_64'"
 CHAPTERS := $(wildcard chapters/*.ipynb)
+SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # The folder itself is listed because its time changes when a page is removed.
 # .git/logs/HEAD changes with each commit, which the pages name.
-SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py)
-SOURCES += $(filter-out page/check_% page/node_modules page/python,$(wildcard page/*))
+SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
+SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
 
 .DELETE_ON_ERROR:
 .PHONY: help book pdf serve test check-page chromium java tex bench mutants record lock clean
@@ -35,7 +36,7 @@ book: _build/html/index.html
 # The old pages go first, so that no page outlives its source.
 # After a failed build .DELETE_ON_ERROR removes index.html, so that it is not taken for one that is up to date.
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going --all
-NEEDED := .venv/installed page/node_modules/installed page/python/lock.json $(SOURCES)
+NEEDED := .venv/installed page/node_modules/installed page/run/python/lock.json $(SOURCES)
 _build/html/index.html: $(NEEDED)
 	rm -rf _build
 	$(BUILD)
@@ -47,15 +48,16 @@ pdf: _build/html/natural-gradients.pdf
 _build/html/natural-gradients.pdf: $(NEEDED) | tex
 	rm -rf _build
 	max_print_line=1000 LATEXMKOPTS="-silent -halt-on-error" $(BUILD) --builder pdflatex
-	$(BIN)/python page/check_pdf.py
+	$(BIN)/python page/print/check_pdf.py
 	$(BUILD) || { rm -f _build/html/index.html; exit 1; }
 
 serve: book
 	$(BIN)/node page/serve.mjs
 
 # Each check prints one line, and what is wrong; all of them are run.
-CHECKS := $(wildcard page/check_*.mjs)
-QUICK := $(addprefix page/check_,$(addsuffix .mjs,requests layout search anchors accessibility figures print cells live))
+# Those that take minutes, or need Java, are left to `make check-page`.
+CHECKS := $(wildcard page/*/check_*.mjs)
+QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs,$(CHECKS))
 check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
 check-page: book chromium java
@@ -95,7 +97,7 @@ bench: .venv/peers
 
 # Not part of `make test`, because it takes long. What survives needs a new assertion, or a reason why nothing can notice it.
 mutants: .venv/installed
-	$(BIN)/python tests/mutants.py
+	$(BIN)/python tests/mutation/mutants.py
 
 record: .venv/installed
 	$(BIN)/jupyter-nbconvert --to notebook --inplace --execute $(CHAPTERS) \
@@ -139,8 +141,8 @@ page/node_modules/checks: .venv/installed page/package-lock.json
 	@touch page/node_modules/installed $@
 
 # What runs the cells in the reader's browser. Downloads 106 MB, but only when Pyodide or what is done with it changes.
-page/python/lock.json: page/node_modules/installed page/assemble_python.py page/compile_python.mjs
-	$(BIN)/python page/assemble_python.py
+page/run/python/lock.json: page/node_modules/installed page/run/assemble_python.py page/run/compile_python.mjs
+	$(BIN)/python page/run/assemble_python.py
 
 clean:
-	rm -rf .venv _build page/node_modules page/python page/__pycache__ .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__
+	rm -rf .venv _build page/node_modules page/run/python .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__

@@ -1,6 +1,6 @@
 """natgrad beside the libraries that people use for the same jobs: time, memory and digits, in one process.
 
-    python benchmarks/bench.py                       every job, kept in chapters/benchmarks.json for the book
+    python benchmarks/bench.py                       every job, kept in benchmarks/results.json for the book
     python benchmarks/bench.py squared_norms kl      only these jobs; nothing is kept
     python benchmarks/bench.py --quick               every job in sizes too small to mean anything; nothing is kept
 
@@ -44,8 +44,7 @@ from torch.distributions.multivariate_normal import _batch_mahalanobis
 
 import natgrad as ng
 
-CHAPTERS = Path(__file__).parents[1] / "chapters"
-sys.path.insert(0, str(CHAPTERS))
+sys.path.insert(0, str(Path(__file__).parents[1] / "page" / "registry"))
 from benchmarks import DATA, describe, report
 
 PACKAGES = ("natgrad", "numpy", "scipy", "scikit-learn", "torch", "ngboost", "mpmath")

@@ -48,7 +48,7 @@ def show(figure: Figure, tag: str = "", **start) -> Drawing:
     """Finish a figure: the last expression of a cell that draws one.
 
     With a `tag`, the page puts the custom element of that name around the picture. It begins with the numbers `start`,
-    the cell's own, and can be dragged (page/figures.js).
+    the cell's own, and can be dragged (page/drag/).
     """
     buffer = io.StringIO()
     # The salt makes the names of clip paths, and the missing date everything else, independent of when this runs.

@@ -9,7 +9,7 @@ from sphinx.pycode import ModuleAnalyzer
 
 import natgrad
 
-PAGE = (Path(api.__file__).parent / "api.md").read_text(encoding="utf-8")
+PAGE = (Path(api.__file__).parents[2] / "chapters" / "api.md").read_text(encoding="utf-8")
 MODULES = re.findall(r"^\.\. automodule:: (\S+)$", PAGE, re.MULTILINE)
 
 

@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 from xml.etree import ElementTree
 
 import concordance
@@ -15,7 +14,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-CHAPTERS = Path(concordance.__file__).parent
+CHAPTERS = concordance.FOLDER
 SCHEMA = json.loads((CHAPTERS / "_static" / "concordance.schema.json").read_text(encoding="utf-8"))
 ROWS = concordance.read_rows()
 WITNESSES = concordance.read_witnesses()
@@ -222,6 +221,9 @@ def test_a_missing_witness_is_found_and_a_needless_excuse():
 CONF = """
 import sys
 sys.path.insert(0, ".")
+import sys
+
+sys.path.insert(0, "../page/registry")
 extensions = ["myst_nb", "sphinx_design", "concordance"]
 myst_enable_extensions = ["attrs_inline", "deflist", "colon_fence", "dollarmath"]
 nb_execution_mode = "off"
@@ -261,14 +263,15 @@ def small_book(folder):
     )
     cell = new_code_cell("assert sp.S(1) + 1 == 2\nassert np.ones(2).sum() == 2", id="sum", execution_count=1)
     cell.metadata.tags = ["note-1.1a", "note-1.1b", "note-1.1c"]
-    folder.mkdir()
-    (folder / "_static").mkdir()
-    shutil.copy(CHAPTERS / "concordance.py", folder)
+    registry, mutation, folder = folder / "page" / "registry", folder / "tests" / "mutation", folder / "chapters"
+    for place in (registry, mutation, folder / "_static"):
+        place.mkdir(parents=True)
+    shutil.copy(concordance.__file__, registry)
     shutil.copy(CHAPTERS / "_static" / "concordance.schema.json", folder / "_static")
     (folder / "conf.py").write_text(CONF)
     (folder / "index.md").write_text("# Book\n\n```{toctree}\n:numbered:\n1_one\nconcordance\n```\n")
     (folder / "concordance.md").write_text(PAGE)
-    (folder / "mutants.json").write_text(json.dumps(MUTANTS))
+    (mutation / "results.json").write_text(json.dumps(MUTANTS))
     (folder / "concordance.yml").write_text(json.dumps(rows))
     notebook = new_notebook(cells=[new_markdown_cell(text), cell])
     notebook.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}

@@ -1,9 +1,8 @@
 """What is made of the pages: nothing from other hosts, formulas that are set, words that describe a page."""
 
+import frame
 import pytest
 from docutils import nodes
-
-import page
 
 FOREIGN = [
     '<script src="https://example.org/a.js"></script>',
@@ -32,16 +31,16 @@ OWN = [
 
 @pytest.mark.parametrize("tag", FOREIGN)
 def test_what_would_be_loaded_from_another_host_is_found(tag):
-    assert page.Tags(f"<p>text</p>{tag}<p>text</p>").found
+    assert frame.Tags(f"<p>text</p>{tag}<p>text</p>").found
 
 
 @pytest.mark.parametrize("tag", OWN)
 def test_what_is_not_loaded_from_another_host_is_left_alone(tag):
-    assert not page.Tags(tag).found
+    assert not frame.Tags(tag).found
 
 
 def test_formulas_are_set_with_what_screen_readers_read():
-    html = page.typeset(r"\sigma_{\min} \le \frac{1}{2}", True)
+    html = frame.typeset(r"\sigma_{\min} \le \frac{1}{2}", True)
     assert 'class="katex-display"' in html
     assert "<mfrac>" in html
     assert r"\sigma_{\min}" in html  # what is copied
@@ -49,15 +48,15 @@ def test_formulas_are_set_with_what_screen_readers_read():
 
 
 def test_a_wrong_formula_is_reported():
-    assert "error" in page.typeset(r"\frac{1", False)
-    assert "error" in page.typeset(r"\unknown", False)
+    assert "error" in frame.typeset(r"\frac{1", False)
+    assert "error" in frame.typeset(r"\unknown", False)
 
 
 def test_a_page_is_described_by_its_first_paragraph_of_words():
     document = nodes.section("", nodes.title("", "Title"), nodes.paragraph("", "Too short."))
     document += nodes.paragraph("", "", nodes.Text("A formula " * 10), nodes.math("", "x"))
     document += nodes.paragraph("", "One sentence says what this page is about, in so many words. " * 3)
-    text = page.description(document)
+    text = frame.description(document)
     assert text.startswith("One sentence")
     assert text.endswith("words. …")
     assert len(text) <= 160
@@ -68,6 +67,6 @@ def test_a_formula_keeps_its_comma_and_no_other_loses_its_own():
     for text in ("a", ".", "a", ".", "a + b", ".", "a", " and so on."):
         paragraph += nodes.Text(text) if text[0] in ". " else nodes.math(text, text)
     before = paragraph.astext()
-    page.keep_together(None, paragraph, "")
+    frame.keep_together(None, paragraph, "")
     assert paragraph.astext() == before
     assert [node.astext() for node in paragraph.findall(nodes.inline)] == ["a.", "a."]

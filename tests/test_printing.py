@@ -1,5 +1,6 @@
 """The PDF is linked where it is, and nowhere if it isn't; its check finds what is wrong with it."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -38,9 +39,9 @@ def build(folder):
     (source / "index.md").write_text(INDEX)
     shutil.copy(ROOT / "CITATION.cff", source)
     shutil.copy(ROOT / "chapters" / "1_natural_gradients.ipynb", source / "chapters" / "chapter.ipynb")
-    path = f"import sys; sys.path.insert(0, {str(ROOT / 'page')!r}); from sphinx.cmd.build import main; "
-    command = [sys.executable, "-c", path + "sys.exit(main(sys.argv[1:]))", "-q", source, folder / "html"]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [sys.executable, "-m", "sphinx", "-q", source, folder / "html"]
+    shelves = os.pathsep.join(str(ROOT / "page" / shelf) for shelf in ("frame", "cite", "print"))
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": shelves})
     return [(folder / "html" / page).read_text(encoding="utf-8") for page in ("index.html", "chapters/chapter.html")]
 
 

@@ -1,5 +1,6 @@
 """The book names no address before it has one; then its links, sitemap, buttons and entries follow from two lines."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -44,9 +45,9 @@ def build(folder, **addresses):
     (source / "conf.py").write_text(CONF)
     (source / "index.md").write_text(INDEX)
     shutil.copy(ROOT / "chapters" / "1_natural_gradients.ipynb", source / "chapter.ipynb")
-    path = f"import sys; sys.path.insert(0, {str(ROOT / 'page')!r}); from sphinx.cmd.build import main; "
-    command = [sys.executable, "-c", path + "sys.exit(main(sys.argv[1:]))", "-q", source, folder / "html"]
-    subprocess.run(command, check=True, capture_output=True)
+    command = [sys.executable, "-m", "sphinx", "-q", source, folder / "html"]
+    shelves = os.pathsep.join(str(ROOT / "page" / shelf) for shelf in ("frame", "cite", "print"))
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"PYTHONPATH": shelves})
     kinds = (".html", ".txt", ".xml")
     return {file.name: file.read_text(encoding="utf-8") for file in folder.glob("html/*.*") if file.suffix in kinds}
 

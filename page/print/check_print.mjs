@@ -1,6 +1,6 @@
 // On paper, also when the reader has the dark theme: black on white, nothing to press, nothing wider than the paper.
 
-import { launch, pages, report, serve } from "./browser.mjs";
+import { launch, pages, report, serve } from "../browser.mjs";
 
 const WIDTH = 680; // of A4 between the margins that book.css leaves, in CSS pixels
 

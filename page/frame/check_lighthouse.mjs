@@ -7,7 +7,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
-import { BOOK, FLAGS, chromiumPath, pages, report, serve } from "./browser.mjs";
+import { BOOK, FLAGS, chromiumPath, pages, report, serve } from "../browser.mjs";
 
 const LEAST = { performance: 90, accessibility: 100, "best-practices": 100, seo: 100 };
 const [folder = BOOK, ...chosen] = process.argv.slice(2);

@@ -1,6 +1,6 @@
 // Every page asks its own host for everything, loads without an error, and is light.
 
-import { launch, pages, report, serve, watch } from "./browser.mjs";
+import { launch, pages, report, serve, watch } from "../browser.mjs";
 
 const MOST = 500 * 1024; // bytes over the wire, compressed, before anything is run
 

@@ -3,12 +3,11 @@
 import re
 from pathlib import Path
 
+import frame
 import publishing
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
-
-import page
 
 NOTATION = "chapters/notation"
 FILES = ["cite.js", "preview.js", "anchors.css"]
@@ -143,8 +142,7 @@ def load_scripts(app, pagename, templatename, context, doctree):
 def put_scripts_into_the_book(app):
     if app.builder.name == "html":
         app.entry = publishing.bibtex(Path(app.srcdir))
-        options = ("--minify", "--charset=utf8", f"--outdir={Path(app.outdir, '_static')}", "--log-level=warning")
-        page.node("node_modules/esbuild/bin/esbuild", *FILES, *options, cwd=page.FOLDER).check_returncode()
+        frame.bundle(app, Path(__file__).parent, *FILES)
 
 
 def setup(app):

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { BOOK, pages, report } from "./browser.mjs";
+import { BOOK, pages, report } from "../browser.mjs";
 
 const checker = createRequire(import.meta.url)("vnu-jar");
 const files = pages().map((path) => join(BOOK, path));

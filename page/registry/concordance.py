@@ -26,7 +26,8 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-FOLDER = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "chapters"
 NO_BREAK = "\N{NON-BREAKING HYPHEN}"
 # The sign tells the verdicts apart without colour.
 SIGNS = {
@@ -54,9 +55,7 @@ class Witness(NamedTuple):
 def read_rows(folder=FOLDER):
     rows = yaml.safe_load((folder / "concordance.yml").read_text(encoding="utf-8"))
     blank = {"assumptions": "", "why": "", "single": "", "erratum": None}
-    given = [
-        {key: value for key, value in row.items() if value is not None} for row in rows
-    ]
+    given = [{key: value for key, value in row.items() if value is not None} for row in rows]
     return [{**blank, **row, "section": row["id"][:-1]} for row in given]
 
 
@@ -151,9 +150,7 @@ def problems(rows, witnesses, labels):
             yield f"{name}: the book has no label {label!r}"
         for used in set(row["uses"]).difference(uses):
             yield f"{name}: uses {used!r}, which is not in the registry"
-        found = {
-            EVIDENCE[w.evidence] for w in witnesses if w.note_id == name and w.evidence
-        }
+        found = {EVIDENCE[w.evidence] for w in witnesses if w.note_id == name and w.evidence}
         for kind in sorted(BOTH - found):
             if not row["single"]:
                 yield f"{name}: no {kind} witness, and no `single` that says why"
@@ -205,9 +202,7 @@ def graph(rows):
         n = sum(other[:-1] == row["section"] for other in place)
         place[row["id"]] = 74 + column * n, 44 + line * sections.index(row["section"])
     for k, section in enumerate(sections):
-        parts.append(
-            f'<text class="section" x="4" y="{49 + line * k}">{section}</text>'
-        )
+        parts.append(f'<text class="section" x="4" y="{49 + line * k}">{section}</text>')
     for row in rows:
         name, verdict, paths = row["id"], row["verdict"], ""
         x, y = place[name]
@@ -312,20 +307,15 @@ def table(rows, witnesses):
         verdict = f"{SIGNS.get(row['verdict'])} {row['verdict']}"
         text += f":::{{container}} statement {row['verdict']}\n"
         text += f":name: {row_label(row['id'])}\n\n"
-        text += (
-            f"{links([row['id']])} [{verdict}]{{.verdict}} [{row['kind']}]{{.kind}}\n\n"
-        )
+        text += f"{links([row['id']])} [{verdict}]{{.verdict}} [{row['kind']}]{{.kind}}\n\n"
         text += f"{row['statement']}\n\n{row['why']}\n\n"
-        text += "".join(
-            f"{term}\n: {value}\n\n" for term, value in terms.items() if value
-        )
+        text += "".join(f"{term}\n: {value}\n\n" for term, value in terms.items() if value)
         text += ":::\n\n"
     return text
 
 
-def mutants(folder=FOLDER):
+def mutants(path=ROOT / "tests" / "mutation" / "results.json"):
     """The last result of `make mutants`, if there is one."""
-    path = folder / "mutants.json"
     if not path.exists():
         return "It has not been run for this edition yet."
     result = json.loads(path.read_text(encoding="utf-8"))
@@ -337,17 +327,13 @@ def mutants(folder=FOLDER):
         if not runs:
             text += f"| **the {part}** | | | | not run for this edition yet | |\n"
             continue
-        killed, survived = (
-            sum(run[what] for run in runs.values()) for what in ("killed", "survived")
-        )
+        killed, survived = (sum(run[what] for run in runs.values()) for what in ("killed", "survived"))
         text += counts(f"**the {part}**", killed, survived) + " | |\n"
         for name, run in runs.items():
             text += counts(short(name, part), run["killed"], run["survived"])
             text += f" {run['date'].replace('-', NO_BREAK)} | `{run['commit']}` |\n"
             for one in run["survivors"]:
-                survivors.setdefault(one["reason"], []).append(
-                    f"- {one['where']}: `` {one['change']} ``\n"
-                )
+                survivors.setdefault(one["reason"], []).append(f"- {one['where']}: `` {one['change']} ``\n")
     if survivors:
         count = sum(map(len, survivors.values()))
         title = f"The {count} changes that were not noticed, and why"
@@ -412,9 +398,7 @@ class NoteLinks(SphinxTransform):
                 node["names"].append(cell_label(path, cell))
                 self.document.note_explicit_target(node, node)
                 links[node] = note_ids(cell)
-                inside = list(
-                    node.findall(nodes.Element)
-                )  # a figure in it, for example
+                inside = list(node.findall(nodes.Element))  # a figure in it, for example
             for one in inside:
                 for label in [*one.get("names", []), one.get("label")]:
                     labelled.setdefault(label, node)
@@ -470,9 +454,7 @@ def publish(app, error):
     pages = {page: app.builder.get_target_uri(page) for page, _ in found.values()}
     url = lambda label: f"{pages[found[label][0]]}#{found[label][1]}"
     data = published(rows, witnesses, url)
-    schema = (FOLDER / "_static" / "concordance.schema.json").read_text(
-        encoding="utf-8"
-    )
+    schema = (FOLDER / "_static" / "concordance.schema.json").read_text(encoding="utf-8")
     jsonschema.validate(data, json.loads(schema))
     text = json.dumps(data, ensure_ascii=False, indent=1) + "\n"
     (Path(app.outdir) / "concordance.json").write_text(text, encoding="utf-8")

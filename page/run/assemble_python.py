@@ -1,4 +1,4 @@
-"""Put together the Python that runs in the reader's browser: page/python/, which git ignores.
+"""Put together the Python that runs in the reader's browser: page/run/python/, which git ignores.
 
 Pyodide itself comes from npm, pinned in package.json. The packages that belong to it are on no index under their own
 names, but the wheel of open-webui carries Pyodide's files unchanged. Which file is right is decided by the hashes in
@@ -17,7 +17,7 @@ from importlib import metadata
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PYODIDE = HERE / "node_modules" / "pyodide"
+PYODIDE = HERE.parent / "node_modules" / "pyodide"
 TARGET = HERE / "python"
 
 CARRIER = "open-webui==0.12.4"
@@ -144,7 +144,7 @@ def main():
         "made_from": made_from,
     }
     put("lock.json", json.dumps(lock, indent=1).encode())
-    print(f"page/python is complete: {sum(f.stat().st_size for f in TARGET.rglob('*.*')) / 1e6:.0f} MB.")
+    print(f"page/run/python is complete: {sum(f.stat().st_size for f in TARGET.rglob('*.*')) / 1e6:.0f} MB.")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BOOK, launch, pages, report, serve } from "./browser.mjs";
+import { BOOK, launch, pages, report, serve } from "../browser.mjs";
 
 // Displayed equations in the source of a page, as far as it is text.
 function displayed(path) {

@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { BOOK, launch, pages, report, serve, watch } from "./browser.mjs";
+import { BOOK, launch, pages, report, serve, watch } from "../browser.mjs";
 
 const FOLDER = import.meta.dirname;
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -239,7 +239,7 @@ await browser.close();
 await server.close();
 
 for (const tag of wanted.length ? wanted : Object.keys(MOVES)) if (!figures.some((figure) => figure.tag === tag)) problems.push(`no page has a ${tag}`);
-const answer = execFileSync(join(FOLDER, "../.venv/bin/python"), [join(FOLDER, "check_figures.py")], { input: JSON.stringify(states), encoding: "utf8" });
+const answer = execFileSync(join(FOLDER, "../../.venv/bin/python"), [join(FOLDER, "check_figures.py")], { input: JSON.stringify(states), encoding: "utf8" });
 problems.push(...answer.split("\n").filter(Boolean));
 const bytes = ["figures.js", "figures.css"].reduce((sum, file) => sum + gzipSync(readFileSync(join(BOOK, "_static", file))).length, 0);
 if (bytes > 12 * 1024) problems.push(`figures.js and figures.css have ${bytes} bytes, compressed`);

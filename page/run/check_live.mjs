@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { BOOK, launch, report, serve, watch } from "./browser.mjs";
+import { BOOK, launch, report, serve, watch } from "../browser.mjs";
 
 const { url, close } = await serve();
 const browser = await launch();

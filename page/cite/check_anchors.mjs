@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { launch, pages, report, serve, watch } from "./browser.mjs";
+import { launch, pages, report, serve, watch } from "../browser.mjs";
 
 const { url, close } = await serve();
 const browser = await launch();

@@ -9,13 +9,13 @@ import json
 from html import escape
 from pathlib import Path
 
+import frame
 import nbformat
 from docutils import nodes
 from myst_nb.core.render import MimeRenderPlugin, load_mime_renders
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
-import page
 from natgrad.figures import DRAGGABLE
 
 
@@ -85,11 +85,8 @@ class FigureOf(SphinxDirective):
 
 
 def put_script_into_the_book(app):
-    """The script and the style sheet without what only their authors need."""
     if app.builder.name == "html":
-        options = ("--minify", "--charset=utf8", f"--outdir={Path(app.outdir, '_static')}", "--log-level=warning")
-        esbuild = ("node_modules/esbuild/bin/esbuild", "figures.js", "figures.css", *options)
-        page.node(*esbuild, cwd=page.FOLDER).check_returncode()
+        frame.bundle(app, Path(__file__).parent, "figures.js", "figures.css")
 
 
 def setup(app):

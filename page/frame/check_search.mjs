@@ -1,6 +1,6 @@
 // The search finds sections, equations and statements by number and by name, and words as before; a wrong address gives the 404 page.
 
-import { launch, report, serve, watch } from "./browser.mjs";
+import { launch, report, serve, watch } from "../browser.mjs";
 
 // What is searched for, and where the first result leads.
 const EXPECTED = {

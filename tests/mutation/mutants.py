@@ -1,10 +1,10 @@
 """Change the checked mathematics, one sign, factor, index or argument at a time, and see whether a check notices.
 
-    python tests/mutants.py              all of natgrad and all chapters
-    python tests/mutants.py metric 2_    only the modules and chapters whose names begin like this
-    python tests/mutants.py none         nothing again: only what equivalent_mutants.toml says of the last results
+    python tests/mutation/mutants.py              all of natgrad and all chapters
+    python tests/mutation/mutants.py metric 2_    only the modules and chapters whose names begin like this
+    python tests/mutation/mutants.py none         nothing again: only what equivalent_mutants.toml says
 
-The result goes to chapters/mutants.json, which says for each module and chapter when it was last done.
+The result goes to tests/mutation/results.json, which says for each module and chapter when it was last done.
 Mutants of one symbol are cosmic-ray's; those of an expression are made by `rewritten`.
 A mutant of natgrad dies by a test of the package, within half a minute of tests. A mutant of a cell dies if its own
 cell or a later one raises, warns, takes too long, or shows a text or a drawing that differs from what is stored: by
@@ -61,8 +61,9 @@ for package in (
 ):
     importlib.import_module(package)
 
-ROOT = Path(__file__).parents[1]
-RESULT = ROOT / "chapters" / "mutants.json"
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+RESULT = HERE / "results.json"
 PROCESSES = 2
 # Of computing, for one mutant: it has died if it takes longer (the longest chapter takes half of it), and it has
 # survived if the tests that were run until then have passed.
@@ -589,7 +590,7 @@ def save(result, reasons):
 
 
 def main(prefixes):
-    reasons = tomllib.loads((ROOT / "tests" / "equivalent_mutants.toml").read_text(encoding="utf-8"))["equivalent"]
+    reasons = tomllib.loads((HERE / "equivalent_mutants.toml").read_text(encoding="utf-8"))["equivalent"]
     reasons = {mutant: entry["reason"] for entry in reasons for mutant in entry["mutants"]}
     parts = {"package": (MODULES, mutate_package), "cells": (CHAPTERS, mutate_chapters)}
     # What is not run again keeps its last result.
