@@ -27,9 +27,9 @@ from .fisher import (
     fisher_monte_carlo,
 )
 from .gaussian import Gaussian, MultivariateGaussian, StudentT
-from .large import LowRank, MatrixFree, Solution
-from .mahalanobis import Dual, from_covariance, from_frame, from_scores
-from .metric import Dense, Diagonal, Metric, Refined, euclidean
+from .large import LowRank, MatrixFree
+from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores
+from .metric import Dense, Metric
 from .norms import Norm, PNorm, Spectral
 from .positive import Beta, Exponential, Gamma
 from .steepest import directional_derivative, natural_gradient, steepest_direction
@@ -58,8 +58,6 @@ __all__ = [
     "Norm",
     "PNorm",
     "Poisson",
-    "Refined",
-    "Solution",
     "Spectral",
     "StudentT",
     "chi2_divergence",

@@ -1,10 +1,11 @@
 """The only validation: what comes in is a finite real array of the right shape, or an error says what it is.
 
-Every message has one form, `` `name` must <property>, but <measurement>. ``, and names the caller's own argument.
-Nothing is repaired: no symmetrising, clipping or dropping. Integers become float64; float32 stays float32.
+What goes out has its digits, or an error says that it hasn't: results out of range are refused here, and matrices
+without digits. Every message has one form, `` `name` must <property>, but <measurement>. ``, and names the caller's own
+argument. Nothing is repaired: no symmetrising, clipping or dropping. Integers become float64; float32 stays float32.
 """
 
-import math
+from collections.abc import Callable
 from numbers import Integral
 
 import numpy as np
@@ -13,19 +14,25 @@ from . import _kernels
 
 # Two entries that should be equal may differ by a few roundings of the product that made them, not by more.
 SYMMETRY_ROUNDINGS = 1000
+# A matrix is as good as singular if rounding it may change its inverse by more than this: three digits are always left.
+MOST_ROUNDING = 1e-3
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 
 
 def numbers(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of float32 or float64 numbers, finite or not."""
-    if type(value) is not np.ndarray and (masked := _masked(value)):
-        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"`{name}` must not be masked, but it is a masked array.")
     try:
         array = np.asarray(value)
-    except ValueError:
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):  # it comes from the value's own `__array__`
+            raise
         raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
     if array.dtype.kind in "iu":
         array = array.astype(np.float64)
+    elif not array.dtype.isnative and array.dtype.newbyteorder("=") in FLOATS:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
         found = type(value).__name__ if array.ndim == 0 else f"an array of {array.dtype}"
         raise ValueError(f"`{name}` must hold real numbers (integers, float32 or float64), but it is {found}.")
@@ -34,17 +41,17 @@ def numbers(value, name: str) -> np.ndarray:
     return array
 
 
-def _masked(value) -> list[int]:
-    """How many entries are masked in each masked array, also inside of lists."""
-    if isinstance(value, (list, tuple)):
-        return [count for part in value for count in _masked(part)]
-    return [np.ma.count_masked(value)] if isinstance(value, np.ma.MaskedArray) else []
+def extremes(array: np.ndarray) -> tuple[float, float]:
+    """The smallest and the largest absolute value of an array; NaN if one is; in blocks that stay in the cache."""
+    flat = array.reshape(-1)
+    sizes = [np.abs(flat[start : start + 2**15]) for start in range(0, flat.size, 2**15)]
+    return min(part.min() for part in sizes), max(part.max() for part in sizes)
 
 
 def all_finite(array: np.ndarray) -> bool:
     """Whether all entries are finite, from their sum, which is quicker, unless that overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(array.sum()) or bool(np.isfinite(array).all())
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def real(value, name: str) -> np.ndarray:
@@ -105,35 +112,42 @@ def positive_number(value, name: str) -> float:
     return positive(array[None], name).item()
 
 
-def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return a positive definite `value`, shape (..., n, n), its factor as `_kernels.cholesky` gives it, and whether it
-    equals its transpose, which it has to up to rounding.
+def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray]:
+    """Return a positive definite `value`, shape (..., n, n), and its lower Cholesky factor.
+
+    It has to equal its transpose up to rounding, and to have digits when it is inverted. Both are judged with its
+    diagonal scaled to ones, so that a change of units changes no decision.
     """
     matrix = square(value, name)
+    diagonal, eps = matrix.diagonal(axis1=-2, axis2=-1), np.finfo(matrix.dtype).eps
     with np.errstate(all="ignore"):
-        factor, symmetric, definite = _kernels.cholesky(matrix)
-        if symmetric and definite:
-            return matrix, factor, True
-        real(matrix, name)
-        # Measured against the diagonal, so that a change of units changes no decision.
-        scale = np.sqrt(np.abs(matrix.diagonal(axis1=-2, axis2=-1)))
-        rounding = SYMMETRY_ROUNDINGS * np.finfo(matrix.dtype).eps
-        excess = np.abs(matrix - matrix.mT) - rounding * scale[..., :, None] * scale[..., None, :]
-    (*which, i, j) = worst = np.unravel_index(np.argmax(excess), excess.shape)
-    if excess[worst] > 0:
-        raise ValueError(
-            f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
-            f"are {matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}."
-        )
-    if not definite:
-        smallest = np.linalg.eigvalsh(matrix).min()
-        raise ValueError(f"`{name}` must {be} positive definite, but its smallest eigenvalue is {smallest:.6g}.")
-    return matrix, factor, False
+        factor, symmetric = _kernels.cholesky(matrix), _kernels.is_symmetric(matrix)
+        definite = factor is not None and has_digits(factor)
+        if not (symmetric and definite):
+            real(matrix, name)
+            units = np.sqrt(np.abs(diagonal))
+            units = units[..., :, None] * units[..., None, :]
+            excess = np.abs(matrix - matrix.mT) - SYMMETRY_ROUNDINGS * eps * units
+            (*which, i, j) = worst = np.unravel_index(np.argmax(excess), excess.shape)
+            if excess[worst] > 0:
+                raise ValueError(
+                    f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
+                    f"are {matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}."
+                )
+        if not definite:
+            values = np.linalg.eigvalsh(matrix / units) if (diagonal > 0).all() else -np.ones(1)
+            beyond, found = "", f"its smallest eigenvalue is {np.linalg.eigvalsh(matrix).min():.6g}"
+            if values.min() > -eps * matrix.shape[-1] ** 2:
+                most = (values[..., -1] / np.abs(values[..., 0])).max()
+                beyond, found = " beyond rounding", f"scaled to a diagonal of ones its condition number is {most:.2g}"
+            raise ValueError(f"`{name}` must {be} positive definite{beyond}, but {found}.")
+        in_range(diagonal, name, source=lambda: True)
+    return matrix, factor
 
 
-def exponents(v: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:
-    """Return the binary exponents of the largest entries along some axes: to divide by these powers of two is exact."""
-    return np.frexp(np.abs(v).max(axis=axis, keepdims=True))[1]
+def has_digits(factor: np.ndarray, power: int = 1) -> bool:
+    """Whether matrices A = L Lᵀ keep digits when they are inverted; with a power of 2, whether the L do."""
+    return _kernels.well_conditioned(factor, float(MOST_ROUNDING / np.finfo(factor.dtype).eps) ** power)
 
 
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -146,11 +160,26 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"{names} must have leading axes that broadcast, but these are {found}.") from None
 
 
-def in_range(result: np.ndarray, *names: str) -> np.ndarray:
-    """Return `result` if it is finite, or say that of the finite arguments with these names it overflows."""
-    if not all_finite(result):
+def in_range(
+    result: np.ndarray, *names: str, source: Callable | None = None, axes: int = 0, unit: float = 1
+) -> np.ndarray:
+    """Return `result` if it has its digits, or say that of the finite arguments with these names it has not.
+
+    No entry may overflow. Where the source, if any, gives True, what is all (along so many last axes) below the range
+    in which numbers, in this unit, keep their digits has lost them on its way to zero.
+    """
+    limits = np.finfo(result.dtype)
+    (least, most), lowest = extremes(result), unit * (limits.tiny / limits.eps)
+    if not most <= limits.max:
+        lost, fate = True, "overflows"
+    elif source is None or least >= lowest:
+        return result
+    else:
+        over, fate = tuple(range(-axes, 0)), "underflows"
+        lost = ((np.abs(result).max(axis=over) < lowest) & source()).any()
+    if lost:
         arguments = " and ".join(f"`{name}`" for name in names)
-        raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it overflows.")
+        raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it {fate}.")
     return result
 
 
