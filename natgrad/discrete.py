@@ -3,9 +3,13 @@
 import numpy as np
 
 from . import arrays
-from ._quadrature import COARSE_FALL, FALL
-from ._special import exact_sum, log_gamma_excess, u_minus_log1p
+from ._special import exact_sum, log_factorial_excess, u_minus_log1p
 from .family import Family, refuse
+
+# How many counts it is possible to sum over; what is below these logarithms is not looked at by the one and the other
+# of two rules.
+MOST_COUNTS = 1e9
+COARSE_FALL, FALL = 150.0, 300.0
 
 
 class Categorical(Family):
@@ -19,18 +23,17 @@ class Categorical(Family):
     """
 
     _discrete = True
+    _letter = "theta"
 
     def __init__(self, k: int):
         self.k = arrays.count(k, "k", 2)
-        self.parameters = ("theta",) if k == 2 else tuple(f"theta_{i}" for i in range(1, k))
+        self.parameters = (self._letter,) if k == 2 else tuple(f"{self._letter}_{i}" for i in range(1, k))
         self._block = max(16, (1 << 15) // k)
 
     def _unpack(self, theta, name):
         """The probabilities of all outcomes, one row each."""
-        refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
-        # Of a subnormal probability not even the score could be represented.
-        smallest = np.finfo(theta.dtype).tiny
-        refuse(theta, theta < smallest, name, f"be at least {smallest:.3g}")
+        if not 0 < theta.min() <= theta.max() < 1:
+            refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
         probabilities = np.concatenate([np.ones_like(theta[:1]), -theta])
         rest = exact_sum(probabilities)
         np.abs(probabilities, out=probabilities)[0] = rest
@@ -44,9 +47,10 @@ class Categorical(Family):
         return refuse(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
 
     def _log_prob(self, theta, x):
-        total = sum(theta[1:])
-        logs = [np.where(total < 0.5, np.log1p(-total), np.log(theta[0])), *map(np.log, theta[1:])]
-        return np.select([x == i for i in range(self.k)], logs)
+        total = theta[1:].sum(axis=0)
+        logs = np.log(theta)
+        logs[0] = np.where(total < 0.5, np.log1p(-total), logs[0])
+        return _of_outcome(logs, x)
 
     def _score(self, theta, x):
         rest = np.where(x == 0, -1 / theta[0], 0)
@@ -54,11 +58,12 @@ class Categorical(Family):
 
     def _sample(self, theta, shape, rng):
         # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
-        u = rng.random(shape)
-        return (1.0 + sum(u >= edge for edge in np.cumsum(theta[1:], axis=0))) % self.k
+        edges, u = np.cumsum(theta[1:], axis=0), rng.random(shape)
+        passed = np.searchsorted(edges, u, side="right") if edges.ndim == 1 else sum(u >= edge for edge in edges)
+        return (1.0 + passed) % self.k
 
     def _rules(self, theta):
-        return np.arange(float(self.k)), theta[None].astype(float)
+        return [(np.arange(float(self.k)), np.asarray(theta, float))]
 
     def _unit(self, theta):
         return theta[1:] * theta[0] / (theta[1:] + theta[0])
@@ -74,6 +79,9 @@ class Categorical(Family):
         change = np.concatenate([-exact_sum(step)[None], step])
         return (theta0 * u_minus_log1p(change / theta0, theta1 / theta0)).sum(axis=0)
 
+    def _chi2_is_finite(self, p, q):
+        return True
+
 
 def Bernoulli() -> Categorical:
     """The coin of Figure 4: x is 1 with probability θ and 0 otherwise, 0 < θ < 1; another name for `Categorical(2)`.
@@ -84,6 +92,79 @@ def Bernoulli() -> Categorical:
     array([[4.166667]])
     """
     return Categorical(2)
+
+
+class Softmax(Family):
+    """The same outcomes in their natural coordinates, the logits: θᵢ = ln pᵢ/p₀ is that of x = i, 0 that of x = 0.
+
+    No digit is lost where an outcome is nearly certain, of which `Categorical` no longer knows the probability.
+
+    Examples
+    --------
+    >>> coin = Softmax(2)
+    >>> coin.fisher([0]), coin.kl([36], [36.5]).round(18)
+    (array([[0.25]]), np.float64(2.5e-17))
+    """
+
+    _discrete = True
+    _letter = "logit"
+    __init__, _observation = Categorical.__init__, Categorical._observation
+    _chi2_is_finite = Categorical._chi2_is_finite
+
+    def _unpack(self, theta, name):
+        """The logits, the logarithms of the probabilities, these, and 1 − p: of all outcomes, one row each."""
+        logits = np.concatenate([np.zeros_like(theta[:1]), theta])
+        # With m the likeliest, ln pᵢ = (θᵢ − θₘ) − ln(1 + Σ exp(θⱼ − θₘ)) over j ≠ m.
+        likeliest = logits.argmax(axis=0)[None]
+        gaps = logits - np.take_along_axis(logits, likeliest, 0)
+        odds = np.exp(gaps)
+        np.put_along_axis(odds, likeliest, 0, 0)
+        others = arrays.in_range(odds.sum(axis=0), name, source=lambda: True)
+        logs = gaps - np.log1p(others)
+        p, rest = np.exp(logs), np.zeros_like(logits)
+        rest[1:] = np.cumsum(p[:-1], axis=0)
+        rest[:-1] += np.cumsum(p[:0:-1], axis=0)[::-1]
+        return logits, logs, p, rest
+
+    def _log_prob(self, theta, x):
+        return _of_outcome(theta[1], x)
+
+    def _score(self, theta, x):
+        _, _, p, rest = theta
+        return [np.where(x == i, rest[i], -p[i]) for i in range(1, self.k)]
+
+    def _sample(self, theta, shape, rng):
+        return Categorical._sample(self, theta[2], shape, rng)
+
+    def _rules(self, theta):
+        return Categorical._rules(self, theta[2])
+
+    def _unit(self, theta):
+        return np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one, however rare the outcome
+
+    def _fisher(self, theta):
+        p, i = theta[2][1:], np.arange(self.dim)
+        found = -p[:, None] * p
+        found[i, i] = p * theta[3][1:]
+        return found
+
+    def _kl(self, theta0, theta1, step):
+        # KL = ln Σ p exp(d) for d = δ − Σ p δ, where δ is the change of logits counted from the likeliest outcome's, m.
+        # Since Σ p d = 0 that is ln(1 + Σ p (eᵈ − 1 − d)), in which no term is negative.
+        (start, logs, p, _), (end, *_) = theta0, theta1
+        likeliest = p.argmax(axis=0)[None]
+        of_m = lambda v: v - np.take_along_axis(v, likeliest, 0)
+        change = np.concatenate([np.zeros_like(step[:1]), step])
+        # (θ₁ᵢ − θ₀ᵢ) − (θ₁ₘ − θ₀ₘ) or (θ₁ᵢ − θ₁ₘ) − (θ₀ᵢ − θ₀ₘ), whichever takes the difference of smaller numbers.
+        before, after, moved = of_m(start), of_m(end), of_m(change)
+        size = np.abs(change) + np.abs(np.take_along_axis(change, likeliest, 0))
+        moved = np.where(size <= np.abs(before) + np.abs(after), moved, after - before)
+        d = moved - (p * moved).sum(axis=0)
+        # eᵈ − 1 − d = h(eᵈ − 1), and far from zero as it stands: p eᵈ may be in range though eᵈ isn't.
+        c = np.clip(d, -1, 1)
+        terms = np.where(d < 1, p * u_minus_log1p(np.expm1(c), np.exp(c)), np.exp(logs + d) - p * (1 + d))
+        found = np.log1p(np.where(d > -1, terms, p * (np.expm1(d) - d)).sum(axis=0))
+        return np.where(np.isfinite(found), found, np.logaddexp.reduce(logs + d, axis=0))
 
 
 class Poisson(Family):
@@ -98,16 +179,19 @@ class Poisson(Family):
     parameters = ("rate",)
     _discrete = True
     _positive = {0: "rate"}
-    # So that it is possible to sum over all counts.
-    _most = 1e9
+
+    def _unpack(self, theta, name):
+        # So that it is possible to sum over all counts.
+        refuse(theta, theta > MOST_COUNTS, name, f"have a rate of at most {MOST_COUNTS:.0e}")
+        return super()._unpack(theta, name)
 
     def _observation(self, x):
         return refuse(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
 
     def _log_prob(self, theta, x):
-        # x ln λ − λ − ln x! = −x h(λ/x − 1) − ln x − G(x), in which no large terms cancel.
+        # x ln λ − λ − ln x! = −x h(λ/x − 1) − (ln x! − x ln x + x), in which no large terms cancel.
         (rate,) = theta
-        log = -x * u_minus_log1p((rate - x) / x, rate / x) - np.log(x) - log_gamma_excess(x)
+        log = -x * u_minus_log1p((rate - x) / x, rate / x) - log_factorial_excess(x)
         return np.where(x == 0, -rate, log)
 
     def _score(self, theta, x):
@@ -122,8 +206,7 @@ class Poisson(Family):
         reach = 200.0 + 25.0 * np.sqrt(rate)  # the logarithm falls by more than 300 on the way (Bennett's inequality)
         x = np.arange(np.floor(max(0.0, rate - reach)), np.ceil(rate + reach) + 1)
         logs = self._log_prob(theta, x)
-        x, logs = x[logs > -FALL], logs[logs > -FALL]
-        return x, np.exp([np.where(logs > -COARSE_FALL, logs, -np.inf), logs])
+        return [(x[logs > -fall], np.exp(logs[logs > -fall])) for fall in (COARSE_FALL, FALL)]
 
     def _fisher(self, theta):
         return [[1 / theta[0]]]
@@ -134,3 +217,12 @@ class Poisson(Family):
 
     def _chi2_is_finite(self, p, q):
         return True
+
+
+def _of_outcome(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Of the rows of all outcomes that of x, whose axes broadcast with those of a row."""
+    index, shape = x.astype(int), np.broadcast_shapes(rows.shape[1:], x.shape)
+    if rows.ndim == 1:
+        return rows[index]
+    each = np.stack([np.broadcast_to(row, shape) for row in rows])
+    return np.take_along_axis(each, np.broadcast_to(index, shape)[None], 0)[0]

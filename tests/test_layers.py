@@ -25,23 +25,23 @@ LAYERS = {
     "large": {"arrays", "_kernels", "metric"},
     "norms": {"arrays"},
     "steepest": {"arrays", "metric", "norms"},
-    "family": {"arrays", "_kernels"},
+    "family": {"arrays", "_kernels", "_quadrature"},
     "_quadrature": {"arrays"},
-    "discrete": {"arrays", "_quadrature", "_special", "family"},
-    "positive": {"_quadrature", "_special", "family"},
+    "_analytic": set(),
+    "discrete": {"arrays", "_special", "family"},
     "gaussian": {"arrays", "_kernels", "_quadrature", "_special", "family"},
-    "coordinates": {"arrays", "_special", "family", "taylor"},
+    "coordinates": {"arrays", "_analytic", "family"},
     "divergence": {"arrays", "family", "metric"},
     "taylor": {"arrays"},
     "fisher": {"arrays", "family", "metric", "taylor"},
     "__init__": {
-        *("coordinates", "discrete", "divergence", "family", "fisher", "gaussian", "positive"),
+        *("coordinates", "discrete", "divergence", "family", "fisher", "gaussian"),
         *("large", "mahalanobis", "metric", "norms", "steepest", "taylor"),
     },
 }
 # Which packages; the standard library is free.
 PACKAGES = {name: {"numpy"} for name in LAYERS}
-PACKAGES |= {"figures": {"numpy", "matplotlib"}, "_kernels": {"numpy", "scipy"}, "_special": {"numpy", "scipy"}}
+PACKAGES |= {"figures": {"numpy", "matplotlib"}, "_kernels": {"numpy", "scipy"}}
 
 
 def imports(path):
