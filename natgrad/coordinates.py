@@ -121,7 +121,7 @@ class Reparametrized(Family):
 
     def _kl(self, phi0, phi1, step):
         # θ₁ − θ₀ is the mean of J (φ₁ − φ₀) on the way from φ₀ to φ₁, by Gauss-Legendre, of which all digits are known.
-        # It is used where they are close, and it agrees with the difference of the two rounded θ to within their rounding.
+        # It is used where they are close, and it agrees with the difference of the two rounded θ to within rounding.
         self._refuse_rounded(phi0)
         self._refuse_rounded(phi1)
         (theta0, t0, start), (theta1, t1, _) = phi0, phi1
@@ -152,8 +152,8 @@ class Reparametrized(Family):
 def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     """The same densities in other coordinates φ, as a family of its own, whose divergence also keeps its digits nearby.
 
-    Results are as exact as θ: what rounding φ to θ moves it by, measured by the width of the density, is what they lose,
-    nothing for the charts of `Gaussian` below but `gaussian_natural`, in which the mean is made of both coordinates.
+    Results are as exact as θ: what rounding it is, measured by the width of the density, is what they lose. For the
+    charts of `Gaussian` this is nothing, but in `gaussian_natural`, whose two coordinates make the mean.
     Logits have a family of their own, `Softmax`, because probabilities close to one have no digits to start from.
 
     Parameters
