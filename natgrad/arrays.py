@@ -160,6 +160,11 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"{names} must have leading axes that broadcast, but these are {found}.") from None
 
 
+def lowest(dtype: np.dtype) -> float:
+    """Below this numbers, or what they are made of, may have lost digits on their way to zero."""
+    return float(np.finfo(dtype).tiny / np.finfo(dtype).eps)
+
+
 def in_range(
     result: np.ndarray, *names: str, source: Callable | None = None, axes: int = 0, unit: float = 1
 ) -> np.ndarray:
@@ -168,15 +173,14 @@ def in_range(
     No entry may overflow. Where the source, if any, gives True, what is all (along so many last axes) below the range
     in which numbers, in this unit, keep their digits has lost them on its way to zero.
     """
-    limits = np.finfo(result.dtype)
-    (least, most), lowest = extremes(result), unit * (limits.tiny / limits.eps)
-    if not most <= limits.max:
+    (least, most), bottom = extremes(result), unit * lowest(result.dtype)
+    if not most <= np.finfo(result.dtype).max:
         lost, fate = True, "overflows"
-    elif source is None or least >= lowest:
+    elif source is None or least >= bottom:
         return result
     else:
         over, fate = tuple(range(-axes, 0)), "underflows"
-        lost = ((np.abs(result).max(axis=over) < lowest) & source()).any()
+        lost = ((np.abs(result).max(axis=over) < bottom) & source()).any()
     if lost:
         arguments = " and ".join(f"`{name}`" for name in names)
         raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it {fate}.")

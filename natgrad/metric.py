@@ -178,8 +178,8 @@ class Metric(Norm):
 
 def _root(squared: np.ndarray) -> np.ndarray:
     """The root of sums of squares, zero where they have lost their digits: `arrays.in_range` sees to that."""
-    lowest = np.finfo(squared.dtype).tiny / np.finfo(squared.dtype).eps
-    return np.sqrt(squared if squared.min() >= lowest else np.where(squared < lowest, 0, squared))
+    least = arrays.lowest(squared.dtype)
+    return np.sqrt(squared if squared.min() >= least else np.where(squared < least, 0, squared))
 
 
 class Dense(Metric):

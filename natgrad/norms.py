@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -81,28 +82,32 @@ class Norm(ABC):
 
     def _checked(self, hook: Callable, axes: int = 0, never_zero: bool = False, /, **values) -> np.ndarray:
         """What a hook makes of a vector, or of the difference of two: numbers, or what has `axes` axes of its own."""
-        first, *others = vectors = self._vectors(**values)
-        with np.errstate(all="ignore"):
-            v = first - others[0] if others else first
-            if others and not self._bears_nan:
+        vectors = self._vectors(**values)
+        with self._named(values, vectors):
+            v = vectors[0] if len(vectors) == 1 else vectors[0] - vectors[1]
+            if len(vectors) > 1 and not self._bears_nan:
                 arrays.in_range(v, *values)
             source = lambda: never_zero or v.any(axis=self._last)
-            return self._in_range(hook(v), dict(zip(values, vectors, strict=True)), source=source, axes=axes)
+            return arrays.in_range(np.asarray(hook(v)), *values, source=source, axes=axes)[()]
 
     def _paired(self, product: Callable, scale: Callable, /, **values) -> np.ndarray:
         """A bilinear function of two vectors whose rounding errors are relative to a scale."""
         u, v = vectors = self._vectors(**values)
-        with np.errstate(all="ignore"):
+        with self._named(values, vectors):
             unit = max(1.0, float(arrays.extremes(u)[1]))  # what was lost on the way may be multiplied by as much
-            lost = lambda: scale(u, v) < unit * np.finfo(u.dtype).tiny / np.finfo(u.dtype).eps
-            source = lambda: lost() & u.any(axis=self._last) & v.any(axis=self._last)
-            return self._in_range(product(u, v), dict(zip(values, vectors, strict=True)), source=source, unit=unit)
+            least, limits = unit * arrays.lowest(u.dtype), np.finfo(u.dtype)
+            exact = lambda sizes: (sizes >= least) & (sizes <= limits.max)
+            source = lambda: ~exact(scale(u, v)) & u.any(axis=self._last) & v.any(axis=self._last)
+            return arrays.in_range(np.asarray(product(u, v)), *values, source=source, unit=unit)[()]
 
-    def _in_range(self, found: np.ndarray, vectors: dict[str, np.ndarray], **options) -> np.ndarray:
+    @contextmanager
+    def _named(self, values, vectors) -> Iterator[None]:
+        """Refuse what is out of range as such only if the arguments are finite."""
         try:
-            return arrays.in_range(np.asarray(found), *vectors, **options)[()]
+            with np.errstate(all="ignore"):
+                yield
         except ValueError:
-            for name, v in vectors.items():
+            for name, v in zip(values, vectors, strict=True):
                 arrays.real(v, name)
             raise
 

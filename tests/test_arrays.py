@@ -35,9 +35,7 @@ def test_real_numbers_pass_unchanged(value):
         ([], "`x` must not be empty, but its shape is (0,)."),
         (np.ones((3, 0)), "`x` must not be empty, but its shape is (3, 0)."),
         ([[1, 2], [3]], "`x` must be a rectangular array, but its rows differ in length."),
-        (np.ma.array([1, 2], mask=[0, 1]), "`x` must not be masked, but 1 of its entries are."),
-        ([[1.0, np.ma.masked], [np.ma.masked, 3.0]], "`x` must not be masked, but 2 of its entries are."),
-        ([[np.ma.array([1, 2], mask=[0, 1])], [[3, 4]]], "`x` must not be masked, but 1 of its entries are."),
+        (np.ma.array([1, 2], mask=[0, 1]), "`x` must not be masked, but it is a masked array."),
     ],
 )
 def test_messages_about_entries(value, message):
@@ -98,9 +96,8 @@ def test_positive():
 
 def test_positive_definite_gives_the_cholesky_factor():
     stack = np.array([[[5.0, 2.0], [2.0, 4.0]], [[1.0, 0.0], [0.0, 9.0]]])
-    matrix, factor, symmetric = arrays.positive_definite(stack, "cov")
+    matrix, factor = arrays.positive_definite(stack, "cov")
     assert (matrix == stack).all()
-    assert symmetric
     assert_close(factor @ factor.mT, stack, EXACT)
     assert not np.triu(factor, 1).any()
 
@@ -157,14 +154,6 @@ def test_units_change_no_decision(unit):
     for bad, property in ([[1, 1], [1, 1]], "positive definite"), ([[2, 1.1], [1, 2]], "symmetric"):
         with pytest.raises(ValueError, match=f"^`g` must be {property}"):
             arrays.positive_definite(scale @ bad @ scale, "g")
-
-
-@pytest.mark.parametrize("leading", [(1000,), (1, 1000), (1000, 1)])
-def test_company_changes_no_decision(leading):
-    # Two matrices close to the limit of what is regular; how many there are doesn't move it.
-    tilted = np.array([[1.0, 1.0], [1.0, 1.0 + 1e-14]])
-    arrays.positive_definite(np.broadcast_to(tilted, (*leading, 2, 2)), "g")
-    ng.from_frame(np.broadcast_to(tilted, (*leading, 2, 2)))
 
 
 def test_the_triangle_of_a_frame_is_the_cholesky_factor_of_its_square():
