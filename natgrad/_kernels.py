@@ -64,8 +64,9 @@ def cholesky(matrix: np.ndarray) -> np.ndarray | None:
             factor = np.linalg.cholesky(matrix)
         except np.linalg.LinAlgError:
             return None
-    # Not everywhere are pivots that aren't there an error: elsewhere they are NaN, which isn't positive.
-    return factor if (np.einsum("...ii->...i", factor) > 0).all() else None
+    # Not everywhere is a pivot that isn't there an error: elsewhere it is NaN.
+    pivots = np.einsum("...ii->...i", factor)
+    return factor if ((pivots > 0) & (pivots < np.inf)).all() else None
 
 
 def cholesky_last(matrix: np.ndarray) -> np.ndarray:

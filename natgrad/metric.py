@@ -159,7 +159,7 @@ class Metric(Norm):
         array([[6., 2.],
                [2., 6.]])
         """
-        array = arrays.positive(damping if np.ndim(damping) else [damping], "damping")
+        array = arrays.positive(np.atleast_1d(arrays.real(damping, "damping")), "damping")
         if array.shape not in ((1,), (self.dim,)):
             raise ValueError(f"`damping` must be one number or {self.dim}, but its shape is {array.shape}.")
         return self._damped(array)

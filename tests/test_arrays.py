@@ -12,6 +12,7 @@ VALUES = {
     "tuple": (1.0, 2.0),
     "small integers": np.array([1, 2], dtype=np.uint8),
     "float32": np.array([1, 2], dtype=np.float32),
+    "the other byte order": np.array([1, 2], dtype=np.dtype(float).newbyteorder("S")),
     "read-only": np.broadcast_to(1.5, (2,)),
     "not contiguous": np.arange(8.0)[::4],
     "subnormal": [5e-324, 0.0],
@@ -212,3 +213,37 @@ def test_a_vector_is_finite_unless_that_is_seen_to_later(bad):
     with pytest.raises(ValueError, match=f"^`v` must be finite, but it contains {bad}"):
         arrays.vector([1, bad], "v")
     assert arrays.vector([1, bad], "v", finite=False).shape == (2,)
+
+
+def test_an_error_of_the_value_itself_is_not_hidden():
+    class Broken:
+        def __array__(self, dtype=None, copy=None):
+            raise ValueError("its own mistake")
+
+    with pytest.raises(ValueError, match="^its own mistake$"):
+        arrays.real(Broken(), "x")
+
+
+def test_what_leaves_the_range_is_refused_in_one_place():
+    nothing = lambda: False
+    assert (arrays.in_range(np.array([0.0, 1e-300]), "v", source=nothing) == [0, 1e-300]).all()
+    assert arrays.in_range(np.array([[0.0, 1.0]]), "v", source=lambda: True, axes=1).shape == (1, 2)
+    for result, axes, fate in [
+        ([0.0, 1.0], 0, "underflows"),
+        ([[0.0, 1e-300], [0.0, 1.0]], 1, "underflows"),
+        ([1.0, np.inf], 0, "overflows"),
+        ([[1.0, np.nan]], 1, "overflows"),
+    ]:
+        with pytest.raises(ValueError, match=f"^`u` and `v` must have a result within .* float64, but it {fate}"):
+            arrays.in_range(np.array(result), "u", "v", source=lambda: True, axes=axes)
+    assert (arrays.in_range(np.array([0.0]), "v") == 0).all()
+
+
+@pytest.mark.parametrize("leading", [(), (1000,), (1, 1000), (1000, 1)])
+def test_company_changes_no_decision(leading):
+    # Two matrices on either side of the limit of what has digits; how many there are doesn't move it.
+    for gap, make in [(1e-11, ng.Dense), (1e-11, ng.from_covariance), (1e-11, ng.from_frame), (1e-11, ng.from_scores)]:
+        good, bad = np.array([[1.0, 1.0], [1.0, 1.0 + gap]]), np.array([[1.0, 1.0], [1.0, 1.0 + gap / 100]])
+        make(np.broadcast_to(good, (*leading, 2, 2)))
+        with pytest.raises(ValueError, match="^`.+` must"):
+            make(np.broadcast_to(bad, (*leading, 2, 2)))

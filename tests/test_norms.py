@@ -199,3 +199,38 @@ def test_leading_axes_broadcast(p):
             assert_close(ng.steepest_direction(gradients, together)[i, j], best, EXACT)
             slope = ng.directional_derivative(gradient, V, alone)
             assert_close(ng.directional_derivative(gradients, V, together)[i, j], slope, EXACT)
+
+
+# A contract is not opt-in: every public norm that is no metric has examples here, and metrics have theirs elsewhere.
+NORMS = {
+    "1": (ng.PNorm(1), (4,)),
+    "3": (ng.PNorm(3), (4,)),
+    "infinity, weighted": (ng.PNorm(INF, WEIGHTS), (4,)),
+    "several": (ng.PNorm(1.5, np.stack([WEIGHTS, WEIGHTS[::-1]])), (4,)),
+    "spectral": (ng.Spectral(), (3, 4)),
+}
+
+
+def test_every_public_norm_has_an_example():
+    kinds = {v for v in map(vars(ng).get, ng.__all__) if isinstance(v, type) and issubclass(v, ng.Norm)}
+    kinds -= {v for v in kinds if issubclass(v, ng.Metric)}
+    assert kinds == {ng.Norm} | {type(norm) for norm, _ in NORMS.values()}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_a_norm_its_dual_and_its_steepest_direction_belong_together(name):
+    norm, shape = NORMS[name]
+    rng = np.random.default_rng(0)
+    u, g = rng.standard_normal((2, 50, *(1 for _ in norm.batch), *shape))
+    axes = tuple(range(-len(shape), 0))
+    slope = lambda a, b: (a * b).sum(axis=axes)
+    best = ng.steepest_direction(g, norm)
+    assert_close(norm.norm(best), np.ones(best.shape[: -len(shape)]), EXACT)
+    assert_close(slope(best, g), norm.dual_norm(g), EXACT)
+    assert (np.abs(slope(u, g)) <= norm.norm(u) * norm.dual_norm(g) * (1 + EXACT)).all()
+    assert_close(ng.directional_derivative(g, u, norm), slope(u, g) / norm.norm(u), EXACT)
+    assert (norm.norm(u + g) <= (norm.norm(u) + norm.norm(g)) * (1 + EXACT)).all()
+    assert_close(norm.norm(-3 * u), 3 * norm.norm(u), EXACT)
+    assert not norm.norm(0 * u).any()
+    assert len(repr(norm)) < 80
+    assert repr(norm).startswith(type(norm).__name__)
