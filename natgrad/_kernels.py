@@ -99,6 +99,8 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     No row is mixed with one below it, which keeps small rows accurate beside large ones.
     """
     n = len(factor)
+    if _by_lapack(n):
+        return _lapack("trtri", factor.dtype)(factor, lower=1)[0]
     if n <= 16:
         return solve_lower_last(factor, np.eye(n, dtype=factor.dtype))
     half, inverse = n // 2, np.zeros_like(factor)
@@ -108,14 +110,14 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     return inverse
 
 
-def solve_one(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """(L Lᵀ)⁻¹ g for one lower triangular L, shape (n, n), and vectors g, shape (..., n)."""
+def solve_one(factor: np.ndarray, g: np.ndarray, *, twice: bool = True) -> np.ndarray:
+    """L⁻ᵀ L⁻¹ g, or L⁻¹ g unless `twice`, for one lower triangular L, shape (n, n), and vectors g, shape (..., n)."""
     n = len(factor)
     if not _by_lapack(n):
         inverse = inverse_of_lower(factor)
-        return g @ inverse.T @ inverse
-    solution, _ = _lapack("potrs", np.result_type(factor, g))(factor, g.reshape(-1, n).T, lower=1)
-    return np.ascontiguousarray(solution.T).reshape(g.shape)
+        return g @ inverse.T @ inverse if twice else g @ inverse.T
+    solve = _lapack("potrs" if twice else "trtrs", np.result_type(factor, g))
+    return np.ascontiguousarray(solve(factor, g.reshape(-1, n).T, lower=1)[0].T).reshape(g.shape)
 
 
 def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool = True) -> np.ndarray:
@@ -164,9 +166,13 @@ def well_conditioned(factor: np.ndarray, most: float) -> bool:
     the means of the others, and no eigenvalue is larger than n. Then by an estimate. Singular values decide the rest.
     """
     n = factor.shape[-1]
-    rows = factor / np.sqrt(np.einsum("...ij,...ij->...i", factor, factor))[..., None]
-    suspects = ~(np.einsum("...ii->...i", rows).prod(axis=-1) ** 2 * most > n * math.e)
-    if not suspects.any() or (factor.ndim == 2 and 10 * n * inverse_norm(rows) < most):
+    squares = np.einsum("...ij,...ij->...i", factor, factor)
+    pivots = factor.diagonal(axis1=-2, axis2=-1)
+    suspects = ~(np.multiply.reduce(pivots * pivots / squares, axis=-1) * most > n * math.e)
+    if not np.any(suspects):
+        return True
+    rows = factor / np.sqrt(squares)[..., None]
+    if factor.ndim == 2 and 10 * n * inverse_norm(rows) < most:
         return True
     values = np.linalg.svd(rows[suspects], compute_uv=False)
     return bool((values[..., 0] < math.sqrt(most) * values[..., -1]).all())

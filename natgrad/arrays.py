@@ -17,6 +17,8 @@ SYMMETRY_ROUNDINGS = 1000
 # A matrix is as good as singular if rounding it may change its inverse by more than this: three digits are always left.
 MOST_ROUNDING = 1e-3
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+# Below the first, numbers or what they are made of may have lost digits on their way to zero.
+LOWEST, LARGEST = ({d: float(f(np.finfo(d))) for d in FLOATS} for f in (lambda i: i.tiny / i.eps, lambda i: i.max))
 
 
 def numbers(value, name: str) -> np.ndarray:
@@ -43,9 +45,11 @@ def numbers(value, name: str) -> np.ndarray:
 
 def extremes(array: np.ndarray) -> tuple[float, float]:
     """The smallest and the largest absolute value of an array; NaN if one is; in blocks that stay in the cache."""
+    if array.ndim == 0:
+        return (size := abs(float(array))), size
     flat = array.reshape(-1)
     sizes = [np.abs(flat[start : start + 2**15]) for start in range(0, flat.size, 2**15)]
-    return min(part.min() for part in sizes), max(part.max() for part in sizes)
+    return min(map(np.minimum.reduce, sizes)), max(map(np.maximum.reduce, sizes))
 
 
 def all_finite(array: np.ndarray) -> bool:
@@ -160,11 +164,6 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"{names} must have leading axes that broadcast, but these are {found}.") from None
 
 
-def lowest(dtype: np.dtype) -> float:
-    """Below this numbers, or what they are made of, may have lost digits on their way to zero."""
-    return float(np.finfo(dtype).tiny / np.finfo(dtype).eps)
-
-
 def in_range(
     result: np.ndarray, *names: str, source: Callable | None = None, axes: int = 0, unit: float = 1
 ) -> np.ndarray:
@@ -173,8 +172,8 @@ def in_range(
     No entry may overflow. Where the source, if any, gives True, what is all (along so many last axes) below the range
     in which numbers, in this unit, keep their digits has lost them on its way to zero.
     """
-    (least, most), bottom = extremes(result), unit * lowest(result.dtype)
-    if not most <= np.finfo(result.dtype).max:
+    (least, most), bottom = extremes(result), unit * LOWEST[result.dtype]
+    if not most <= LARGEST[result.dtype]:
         lost, fate = True, "overflows"
     elif source is None or least >= bottom:
         return result

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -83,32 +82,31 @@ class Norm(ABC):
     def _checked(self, hook: Callable, axes: int = 0, never_zero: bool = False, /, **values) -> np.ndarray:
         """What a hook makes of a vector, or of the difference of two: numbers, or what has `axes` axes of its own."""
         vectors = self._vectors(**values)
-        with self._named(values, vectors):
-            v = vectors[0] if len(vectors) == 1 else vectors[0] - vectors[1]
-            if len(vectors) > 1 and not self._bears_nan:
-                arrays.in_range(v, *values)
-            source = lambda: never_zero or v.any(axis=self._last)
-            return arrays.in_range(np.asarray(hook(v)), *values, source=source, axes=axes)[()]
+        v = vectors[0]
+        source = lambda: never_zero or v.any(axis=self._last)
+        try:
+            with np.errstate(all="ignore"):
+                if len(vectors) > 1:
+                    v = v - vectors[1]
+                    if not self._bears_nan:
+                        arrays.in_range(v, *values)
+                return arrays.in_range(np.asarray(hook(v)), *values, source=source, axes=axes)[()]
+        except ValueError:
+            _refuse_infinite(values, vectors)
+            raise
 
     def _paired(self, product: Callable, scale: Callable, /, **values) -> np.ndarray:
         """A bilinear function of two vectors whose rounding errors are relative to a scale."""
         u, v = vectors = self._vectors(**values)
-        with self._named(values, vectors):
-            unit = max(1.0, float(arrays.extremes(u)[1]))  # what was lost on the way may be multiplied by as much
-            least, limits = unit * arrays.lowest(u.dtype), np.finfo(u.dtype)
-            exact = lambda sizes: (sizes >= least) & (sizes <= limits.max)
-            source = lambda: ~exact(scale(u, v)) & u.any(axis=self._last) & v.any(axis=self._last)
-            return arrays.in_range(np.asarray(product(u, v)), *values, source=source, unit=unit)[()]
-
-    @contextmanager
-    def _named(self, values, vectors) -> Iterator[None]:
-        """Refuse what is out of range as such only if the arguments are finite."""
+        unit = max(1.0, arrays.extremes(u)[1])  # what was lost on the way may be multiplied by as much
+        least, most = unit * arrays.LOWEST[u.dtype], arrays.LARGEST[u.dtype]
+        exact = lambda sizes: (sizes >= least) & (sizes <= most)
+        source = lambda: ~exact(scale(u, v)) & u.any(axis=self._last) & v.any(axis=self._last)
         try:
             with np.errstate(all="ignore"):
-                yield
+                return arrays.in_range(np.asarray(product(u, v)), *values, source=source, unit=unit)[()]
         except ValueError:
-            for name, v in zip(values, vectors, strict=True):
-                arrays.real(v, name)
+            _refuse_infinite(values, vectors)
             raise
 
     @property
@@ -131,6 +129,11 @@ class Norm(ABC):
         array([4., 1.])
         """
         return self._checked(self._dual_norm, g=g)
+
+
+def _refuse_infinite(names: Iterable[str], vectors: list[np.ndarray]) -> None:
+    for name, v in zip(names, vectors, strict=True):
+        arrays.real(v, name)
 
 
 class PNorm(Norm):

@@ -190,7 +190,7 @@ SAMPLE |= {name: VECTORS[name] for name in ("a number", "too long", "transposed"
 ZERO = {name: NONZERO[name] for name in ("zero", "one of several zero")}
 HUNDREDS = {"too large": lambda good: 1e200 * good, "too small": lambda good: 1e-200 * good}
 
-# Each callable with, for each of its arguments, a good value and what is wrong for it: a new public name is a line here.
+# Each callable with, for each argument, a good value and what is wrong for it: a new public name is a line here.
 CALLS = {
     "Dense": (ng.Dense, {"tensor": (TENSOR, DEFINITE)}),
     "Diagonal": (ng.Diagonal, {"entries": (PAIR, ENTRIES)}),
