@@ -211,7 +211,13 @@ class Dense(Metric):
     def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
         *batch, self.dim, _ = tensor.shape
         self.batch, self.dtype = tuple(batch), tensor.dtype
-        self._tensor, self._factor = arrays.frozen(tensor), factor
+        self._factor = factor
+        if not batch:  # to copy many would take longer than to factorise them
+            self._tensor = tensor.copy()
+
+    @cached_property
+    def _tensor(self) -> np.ndarray:
+        return self._factor @ self._factor.mT
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:

@@ -98,9 +98,8 @@ class Norm(ABC):
     def _paired(self, product: Callable, scale: Callable, /, **values) -> np.ndarray:
         """A bilinear function of two vectors whose rounding errors are relative to a scale."""
         u, v = vectors = self._vectors(**values)
-        unit = max(1.0, arrays.extremes(u)[1])  # what was lost on the way may be multiplied by as much
-        least, most = unit * arrays.LOWEST[u.dtype], arrays.LARGEST[u.dtype]
-        exact = lambda sizes: (sizes >= least) & (sizes <= most)
+        unit = max(1.0, u.max(), -u.min())  # what was lost on the way may be multiplied by as much
+        exact = lambda sizes: (sizes >= unit * arrays.LOWEST[u.dtype]) & (sizes < np.inf)
         source = lambda: ~exact(scale(u, v)) & u.any(axis=self._last) & v.any(axis=self._last)
         try:
             with np.errstate(all="ignore"):
@@ -188,8 +187,12 @@ class PNorm(Norm):
         return (np.sign(g) * powers / total ** (1 / self._p) / self._weights).astype(self._dtype(g))
 
     def _length(self, sizes, p):
-        length = sizes.max(axis=-1) * self._powers(sizes, p).sum(axis=-1) ** (1 / p)
-        return length.astype(self._dtype(sizes))
+        if p in (1, HUGE):
+            return sizes.sum(axis=-1) if p == 1 else sizes.max(axis=-1)
+        largest = sizes.max(axis=-1, keepdims=True, initial=np.finfo(sizes.dtype).tiny)
+        # Rounding errors in powers of quotients are as much smaller after the root.
+        length = largest[..., 0] * ((sizes / largest).astype(np.float64) ** p).sum(axis=-1) ** (1 / p)
+        return length.astype(sizes.dtype)
 
     def _dtype(self, v):
         return np.result_type(v, self._weights)
