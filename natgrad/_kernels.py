@@ -42,7 +42,10 @@ def blocks(shape: tuple[int, ...], size: int) -> Iterator[tuple]:
 
 def is_symmetric(matrix: np.ndarray) -> bool:
     """Whether matrices, shape (..., n, n), equal their transposes bit by bit; NaN equals nothing."""
-    parts = (slice(i, i + 128) for i in range(0, matrix.shape[-1], 128))
+    *lead, n, _ = matrix.shape
+    if lead and n <= BATCH_SIZE:  # NaN on the diagonal shows in the factor
+        return all((matrix[..., j, j + 1 :] == matrix[..., j + 1 :, j]).all() for j in range(n))
+    parts = (slice(i, i + 128) for i in range(0, n, 128))
     return all((matrix[..., part, :] == matrix[..., part].mT).all() for part in parts)
 
 
@@ -50,10 +53,10 @@ def cholesky(matrix: np.ndarray) -> np.ndarray | None:
     """The lower factors L of A = L Lᵀ, shape (..., n, n), from the lower triangles; None if one of them isn't there."""
     *lead, n, _ = matrix.shape
     if lead and n <= BATCH_SIZE:
-        factor = np.empty_like(matrix)
+        last = np.empty((n, n, *lead), matrix.dtype)
+        rows, factor = (np.moveaxis(matrix, (-2, -1), (0, 1)), np.moveaxis(last, (0, 1), (-2, -1)))
         for part in blocks(tuple(lead), max(1024, BLOCK // n**2)):
-            last = np.moveaxis(matrix[part], (-2, -1), (0, 1)).copy(order="C")
-            factor[part] = np.moveaxis(cholesky_last(last), (0, 1), (-2, -1))
+            last[:, :, *part] = cholesky_last(rows[:, :, *part].copy(order="C"))
     elif not lead and _by_lapack(n):
         # The transpose is the same matrix in the order of LAPACK.
         factor, failed = _lapack("potrf", matrix.dtype)(matrix.T, lower=1, clean=1)
@@ -64,8 +67,9 @@ def cholesky(matrix: np.ndarray) -> np.ndarray | None:
             factor = np.linalg.cholesky(matrix)
         except np.linalg.LinAlgError:
             return None
-    # Not everywhere are pivots that aren't there an error: elsewhere they are NaN, which isn't positive.
-    return factor if (np.einsum("...ii->...i", factor) > 0).all() else None
+    # Not everywhere is a pivot that isn't there an error: elsewhere it is NaN.
+    pivots = np.einsum("...ii->...i", factor)
+    return factor if ((pivots > 0) & (pivots < np.inf)).all() else None
 
 
 def cholesky_last(matrix: np.ndarray) -> np.ndarray:
@@ -98,6 +102,8 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     No row is mixed with one below it, which keeps small rows accurate beside large ones.
     """
     n = len(factor)
+    if _by_lapack(n):
+        return _lapack("trtri", factor.dtype)(factor, lower=1)[0]
     if n <= 16:
         return solve_lower_last(factor, np.eye(n, dtype=factor.dtype))
     half, inverse = n // 2, np.zeros_like(factor)
@@ -107,14 +113,14 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     return inverse
 
 
-def solve_one(factor: np.ndarray, g: np.ndarray) -> np.ndarray:
-    """(L Lᵀ)⁻¹ g for one lower triangular L, shape (n, n), and vectors g, shape (..., n)."""
+def solve_one(factor: np.ndarray, g: np.ndarray, *, twice: bool = True) -> np.ndarray:
+    """L⁻ᵀ L⁻¹ g, or L⁻¹ g unless `twice`, for one lower triangular L, shape (n, n), and vectors g, shape (..., n)."""
     n = len(factor)
     if not _by_lapack(n):
         inverse = inverse_of_lower(factor)
-        return g @ inverse.T @ inverse
-    solution, _ = _lapack("potrs", np.result_type(factor, g))(factor, g.reshape(-1, n).T, lower=1)
-    return np.ascontiguousarray(solution.T).reshape(g.shape)
+        return g @ inverse.T @ inverse if twice else g @ inverse.T
+    solve = _lapack("potrs" if twice else "trtrs", np.result_type(factor, g))
+    return np.ascontiguousarray(solve(factor, g.reshape(-1, n).T, lower=1)[0].T).reshape(g.shape)
 
 
 def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool = True) -> np.ndarray:
@@ -124,8 +130,7 @@ def solve_many(factor: np.ndarray, g: np.ndarray, *, twice: bool = True) -> np.n
     vectors = np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0)
     out = np.empty((*lead, n), np.result_type(factor, g))
     for part in blocks(lead, max(1024, BLOCK // n**2)):
-        lower = np.array(factors[:, :, *part], order="C")
-        y = vectors[:, *part].astype(out.dtype, order="C")
+        lower, y = factors[:, :, *part], vectors[:, *part].astype(out.dtype, order="C")
         solve_lower_last(lower, y[:, None])
         if twice:  # Lᵀ read from its end is a lower triangle
             solve_lower_last(lower.swapaxes(0, 1)[::-1, ::-1], y[::-1, None])
@@ -163,9 +168,13 @@ def well_conditioned(factor: np.ndarray, most: float) -> bool:
     the means of the others, and no eigenvalue is larger than n. Then by an estimate. Singular values decide the rest.
     """
     n = factor.shape[-1]
-    rows = factor / np.sqrt(np.einsum("...ij,...ij->...i", factor, factor))[..., None]
-    suspects = ~(np.einsum("...ii->...i", rows).prod(axis=-1) ** 2 * most > n * math.e)
-    if not suspects.any() or (factor.ndim == 2 and 10 * n * inverse_norm(rows) < most):
+    last = np.moveaxis(factor, (-2, -1), (0, 1)) if factor.ndim > 2 else factor
+    squares, pivots = np.einsum("ij...,ij...->i...", last, last), np.einsum("ii...->i...", last)
+    suspects = ~(np.multiply.reduce(pivots * pivots / squares) * most > n * math.e)
+    if not np.any(suspects):
+        return True
+    rows = factor / np.sqrt(np.moveaxis(squares, 0, -1))[..., None]
+    if factor.ndim == 2 and 10 * n * inverse_norm(rows) < most:
         return True
     values = np.linalg.svd(rows[suspects], compute_uv=False)
     return bool((values[..., 0] < math.sqrt(most) * values[..., -1]).all())

@@ -17,6 +17,8 @@ SYMMETRY_ROUNDINGS = 1000
 # A matrix is as good as singular if rounding it may change its inverse by more than this: three digits are always left.
 MOST_ROUNDING = 1e-3
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+# Below these, numbers or what they are made of may have lost digits on their way to zero.
+LOWEST = {dtype: float(np.finfo(dtype).tiny / np.finfo(dtype).eps) for dtype in FLOATS}
 
 
 def numbers(value, name: str) -> np.ndarray:
@@ -39,13 +41,6 @@ def numbers(value, name: str) -> np.ndarray:
     if array.size == 0:
         raise ValueError(f"`{name}` must not be empty, but its shape is {array.shape}.")
     return array
-
-
-def extremes(array: np.ndarray) -> tuple[float, float]:
-    """The smallest and the largest absolute value of an array; NaN if one is; in blocks that stay in the cache."""
-    flat = array.reshape(-1)
-    sizes = [np.abs(flat[start : start + 2**15]) for start in range(0, flat.size, 2**15)]
-    return min(part.min() for part in sizes), max(part.max() for part in sizes)
 
 
 def all_finite(array: np.ndarray) -> bool:
@@ -168,19 +163,18 @@ def in_range(
     No entry may overflow. Where the source, if any, gives True, what is all (along so many last axes) below the range
     in which numbers, in this unit, keep their digits has lost them on its way to zero.
     """
-    limits = np.finfo(result.dtype)
-    (least, most), lowest = extremes(result), unit * (limits.tiny / limits.eps)
-    if not most <= limits.max:
-        lost, fate = True, "overflows"
-    elif source is None or least >= lowest:
+    if not all_finite(result):
+        fate = "overflows"
+    elif source is None:
         return result
     else:
-        over, fate = tuple(range(-axes, 0)), "underflows"
-        lost = ((np.abs(result).max(axis=over) < lowest) & source()).any()
-    if lost:
-        arguments = " and ".join(f"`{name}`" for name in names)
-        raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it {fate}.")
-    return result
+        # The first entry of what belongs together is enough, if it hasn't fallen low.
+        bottom, fate = unit * LOWEST[result.dtype], "underflows"
+        low = np.abs(result[(..., *[0] * axes)]) < bottom
+        if not (np.any(low) and (low & (np.abs(result).max(axis=tuple(range(-axes, 0))) < bottom) & source()).any()):
+            return result
+    arguments = " and ".join(f"`{name}`" for name in names)
+    raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it {fate}.")
 
 
 def count(value, name: str, smallest: int = 1) -> int:

@@ -186,7 +186,7 @@ class MatrixFree(Metric):
                 for probe, product in zip(probes, products, strict=True):
                     self._curvature(probe, product)
                 # G in these units has rows of length about one when they are multiplied by their own inverse roots.
-                units = self._units / np.sqrt(np.sqrt(np.square(self._units * products).mean(axis=0)))
+                units = self._units / np.sqrt(np.abs(self._units * products).mean(axis=0))
                 # To a power of ten, so that where all units are alike the draw of the vectors changes nothing.
                 self._units = 10 ** np.rint(np.log10(units / np.median(units)))
         self._check_symmetry(*probes, *products)
@@ -203,7 +203,7 @@ class MatrixFree(Metric):
 
     def _product(self, v: np.ndarray) -> np.ndarray:
         # Copies, so that nothing that is done to one is done to ours.
-        product = arrays.point(self._matvec(v.copy()), "matvec")
+        product = arrays.point(self._matvec(v.copy()), "matvec").copy()
         if product.shape != v.shape:
             raise ValueError(f"`matvec` must keep the shape {v.shape}, but it returns the shape {product.shape}.")
         return product
@@ -252,16 +252,17 @@ class MatrixFree(Metric):
 
     def _conjugate_gradients(self, g: np.ndarray) -> Solution:
         """Solve for g, and again for what is left of it, until what that adds, the error, is a small part of all."""
-        v, left, energy, error, iterations = np.zeros(self.dim), g, 0.0, np.inf, 0
+        size = np.abs(g).max() or 1.0
+        v, left, energy, error, iterations = np.zeros(self.dim), g / size, 0.0, np.inf, 0
         while True:
             step, gain, more = self._run(left, energy, iterations)
             v, iterations, energy = v + step, iterations + more, energy or gain
             last, error = error, float(np.sqrt(gain / energy)) if gain else 0.0
             if error <= self._tolerance:
-                return Solution(v, iterations, error)
+                return Solution(size * v, iterations, error)
             if not error <= last / 2:
                 raise self._refusal(error, iterations)
-            left = g - self._product(v)
+            left = g / size - self._product(v)
 
     def _run(self, g: np.ndarray, energy: float, before: int) -> tuple[np.ndarray, float, int]:
         """Conjugate gradients in units in which G is nearly even: v, its square ‖v‖², and the number of steps.

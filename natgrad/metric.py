@@ -159,7 +159,7 @@ class Metric(Norm):
         array([[6., 2.],
                [2., 6.]])
         """
-        array = arrays.positive(damping if np.ndim(damping) else [damping], "damping")
+        array = arrays.positive(np.atleast_1d(arrays.real(damping, "damping")), "damping")
         if array.shape not in ((1,), (self.dim,)):
             raise ValueError(f"`damping` must be one number or {self.dim}, but its shape is {array.shape}.")
         return self._damped(array)
@@ -178,8 +178,10 @@ class Metric(Norm):
 
 def _root(squared: np.ndarray) -> np.ndarray:
     """The root of sums of squares, zero where they have lost their digits: `arrays.in_range` sees to that."""
-    lowest = np.finfo(squared.dtype).tiny / np.finfo(squared.dtype).eps
-    return np.sqrt(squared if squared.min() >= lowest else np.where(squared < lowest, 0, squared))
+    least = arrays.LOWEST[squared.dtype]
+    if np.ndim(squared) == 0:
+        return np.sqrt(squared) if squared >= least else 0 * squared
+    return np.sqrt(squared if squared.min() >= least else np.where(squared < least, 0, squared))
 
 
 class Dense(Metric):
@@ -209,7 +211,13 @@ class Dense(Metric):
     def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
         *batch, self.dim, _ = tensor.shape
         self.batch, self.dtype = tuple(batch), tensor.dtype
-        self._tensor, self._factor = arrays.frozen(tensor), factor
+        self._factor = factor
+        if not batch:  # to copy many would take longer than to factorise them
+            self._tensor = tensor.copy()
+
+    @cached_property
+    def _tensor(self) -> np.ndarray:
+        return self._factor @ self._factor.mT
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:
@@ -230,18 +238,27 @@ class Dense(Metric):
     def _whiten_dual(self, g):
         if self.batch:
             return _kernels.solve_many(self._factor, g, twice=False)
+        if self._are_few(g):
+            return _kernels.solve_one(self._factor, g, twice=False)
         return self._times(self._inverse_factor, g)  # |L⁻¹g|² = gᵀG⁻¹g
 
     def _unwhiten_dual(self, w):
         return self._times(self._factor, w)
 
     def _squared_norm(self, v):
-        w = self._whiten(v) if self.batch else None
-        return np.vecdot(w, w) if self.batch else _kernels.squared_lengths(self._factor.T, v)
+        if self.batch or self._are_few(v):
+            w = self._whiten(v)
+            return np.vecdot(w, w)
+        return _kernels.squared_lengths(self._factor.T, v)
 
     def _squared_dual_norm(self, g):
-        w = self._whiten_dual(g) if self.batch else None
-        return np.vecdot(w, w) if self.batch else _kernels.squared_lengths(self._inverse_factor, g)
+        if self.batch or self._are_few(g):
+            w = self._whiten_dual(g)
+            return np.vecdot(w, w)
+        return _kernels.squared_lengths(self._inverse_factor, g)
+
+    def _are_few(self, v: np.ndarray) -> bool:
+        return v.size < self.dim**2  # for which no inverse is worth its while
 
     def _times(self, matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
         # One matrix and many vectors make one product of matrices, which is quicker.

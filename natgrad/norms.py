@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -81,29 +81,31 @@ class Norm(ABC):
 
     def _checked(self, hook: Callable, axes: int = 0, never_zero: bool = False, /, **values) -> np.ndarray:
         """What a hook makes of a vector, or of the difference of two: numbers, or what has `axes` axes of its own."""
-        first, *others = vectors = self._vectors(**values)
-        with np.errstate(all="ignore"):
-            v = first - others[0] if others else first
-            if others and not self._bears_nan:
-                arrays.in_range(v, *values)
-            source = lambda: never_zero or v.any(axis=self._last)
-            return self._in_range(hook(v), dict(zip(values, vectors, strict=True)), source=source, axes=axes)
+        vectors = self._vectors(**values)
+        v = vectors[0]
+        source = lambda: never_zero or v.any(axis=self._last)
+        try:
+            with np.errstate(all="ignore"):
+                if len(vectors) > 1:
+                    v = v - vectors[1]
+                    if not self._bears_nan:
+                        arrays.in_range(v, *values)
+                return arrays.in_range(np.asarray(hook(v)), *values, source=source, axes=axes)[()]
+        except ValueError:
+            _refuse_infinite(values, vectors)
+            raise
 
     def _paired(self, product: Callable, scale: Callable, /, **values) -> np.ndarray:
         """A bilinear function of two vectors whose rounding errors are relative to a scale."""
         u, v = vectors = self._vectors(**values)
-        with np.errstate(all="ignore"):
-            unit = max(1.0, float(arrays.extremes(u)[1]))  # what was lost on the way may be multiplied by as much
-            lost = lambda: scale(u, v) < unit * np.finfo(u.dtype).tiny / np.finfo(u.dtype).eps
-            source = lambda: lost() & u.any(axis=self._last) & v.any(axis=self._last)
-            return self._in_range(product(u, v), dict(zip(values, vectors, strict=True)), source=source, unit=unit)
-
-    def _in_range(self, found: np.ndarray, vectors: dict[str, np.ndarray], **options) -> np.ndarray:
+        unit = max(1.0, u.max(), -u.min())  # what was lost on the way may be multiplied by as much
+        exact = lambda sizes: (sizes >= unit * arrays.LOWEST[u.dtype]) & (sizes < np.inf)
+        source = lambda: ~exact(scale(u, v)) & u.any(axis=self._last) & v.any(axis=self._last)
         try:
-            return arrays.in_range(np.asarray(found), *vectors, **options)[()]
+            with np.errstate(all="ignore"):
+                return arrays.in_range(np.asarray(product(u, v)), *values, source=source, unit=unit)[()]
         except ValueError:
-            for name, v in vectors.items():
-                arrays.real(v, name)
+            _refuse_infinite(values, vectors)
             raise
 
     @property
@@ -126,6 +128,11 @@ class Norm(ABC):
         array([4., 1.])
         """
         return self._checked(self._dual_norm, g=g)
+
+
+def _refuse_infinite(names: Iterable[str], vectors: list[np.ndarray]) -> None:
+    for name, v in zip(names, vectors, strict=True):
+        arrays.real(v, name)
 
 
 class PNorm(Norm):
@@ -180,8 +187,12 @@ class PNorm(Norm):
         return (np.sign(g) * powers / total ** (1 / self._p) / self._weights).astype(self._dtype(g))
 
     def _length(self, sizes, p):
-        length = sizes.max(axis=-1) * self._powers(sizes, p).sum(axis=-1) ** (1 / p)
-        return length.astype(self._dtype(sizes))
+        if p in (1, HUGE):
+            return sizes.sum(axis=-1) if p == 1 else sizes.max(axis=-1)
+        largest = sizes.max(axis=-1, keepdims=True, initial=np.finfo(sizes.dtype).tiny)
+        # Rounding errors in powers of quotients are as much smaller after the root.
+        length = largest[..., 0] * ((sizes / largest).astype(np.float64) ** p).sum(axis=-1) ** (1 / p)
+        return length.astype(sizes.dtype)
 
     def _dtype(self, v):
         return np.result_type(v, self._weights)

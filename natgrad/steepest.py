@@ -27,7 +27,11 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Norm) -> np.
     np.float64(2.4)
     """
     axes = arrays.instance(norm, "norm", Norm)._last
-    slope = lambda g, u: (g * (u / np.expand_dims(norm._norm(u), axes))).sum(axis=axes)
+
+    def slope(g, u):
+        length = arrays.in_range(np.asarray(norm._norm(u)), "u")
+        return (g * (u / np.expand_dims(length, axes))).sum(axis=axes)
+
     try:
         return norm._paired(slope, lambda g, u: norm._dual_norm(g), gradient=gradient, u=u)
     except ValueError:
