@@ -125,14 +125,15 @@ class Reparametrized(Family):
         self._refuse_rounded(phi0)
         self._refuse_rounded(phi1)
         (theta0, t0, start), (theta1, t1, _) = phi0, phi1
-        nodes, weights = self._legendre
-        way = start[..., None] + (1 + nodes) / 2 * step[..., None]
-        exact = self._map(way + 1j * STEP * step[..., None]) @ (weights / 2) / STEP
-        difference, size = t1 - t0, np.abs(t0) + np.abs(t1)
-        agrees = (np.abs(exact - difference) <= ROUNDINGS * np.finfo(float).eps * size).all(axis=0)
-        return self.family._kl(
-            theta0, theta1, np.where(agrees & (np.abs(difference) < CLOSE * size), exact, difference)
-        )
+        (nodes, weights), difference, size = self._legendre, t1 - t0, np.abs(t0) + np.abs(t1)
+        close = np.abs(difference) < CLOSE * size
+        if (some := np.flatnonzero(close.any(axis=0))).size:
+            start, step, size = (v[:, some, None] for v in (start, step, size))
+            exact = self._map(start + (1 + nodes) / 2 * step + 1j * STEP * step) @ (weights / 2) / STEP
+            error = np.abs(exact - difference[:, some])
+            agrees = (error <= ROUNDINGS * np.finfo(float).eps * size[..., 0]).all(axis=0)
+            difference[:, some] = np.where(agrees & close[:, some], exact, difference[:, some])
+        return self.family._kl(theta0, theta1, difference)
 
     def _refuse_rounded(self, phi):
         # Logits of a coin that is nearly certain, for example, make a probability that is rounded to one.

@@ -209,10 +209,10 @@ class Family(ABC):
         return found[()]
 
     def _check(self, theta: np.ndarray, name: str, dtype: np.dtype) -> None:
-        (least, most), high = arrays.extremes(theta), dtype.type(LARGEST[dtype])
+        size, high = np.abs(theta), dtype.type(LARGEST[dtype])
         low = 1 / high
-        if not low <= least <= most <= high:
-            size = np.abs(arrays.real(theta, name))
+        if not low <= size.min() <= size.max() <= high:
+            arrays.real(theta, name)
             outside = (size > high) | ((size < low) & (size > 0))
             refuse(theta, outside, name, f"be zero or between {low:.0e} and {high:.0e} in size")
 
