@@ -56,7 +56,8 @@ class Reparametrized(Family):
         self._legendre = np.polynomial.legendre.leggauss(6)
 
     def __repr__(self) -> str:
-        return super().__repr__().replace(type(self).__name__, type(self.family).__name__, 1)
+        (name, *_), (_, *names) = repr(self.family).partition("("), super().__repr__().partition("(")
+        return name + "".join(names)
 
     def _map(self, phi):
         """θ, or along an imaginary step its imaginary part; both have their coordinates first."""

@@ -53,7 +53,7 @@ MAPS = {
 
 
 @pytest.mark.parametrize("name", MAPS)
-@pytest.mark.parametrize("at", [1e-3, 0.4, 3.0, 40.0])
+@pytest.mark.parametrize("at", [1e-3, 0.4, 3.0, 20.0])
 def test_jacobians_are_exact(name, at):
     to_theta, slope = MAPS[name]
     family = ng.reparametrize(ng.Poisson(), ng.Coordinates(("s",), to_theta))
