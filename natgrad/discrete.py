@@ -34,6 +34,8 @@ class Categorical(Family):
         """The probabilities of all outcomes, one row each."""
         if not 0 < theta.min() <= theta.max() < 1:
             refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
+        if self.k == 2:
+            return np.concatenate([1 - theta, theta])
         probabilities = np.concatenate([np.ones_like(theta[:1]), -theta])
         rest = exact_sum(probabilities)
         np.abs(probabilities, out=probabilities)[0] = rest
@@ -60,7 +62,7 @@ class Categorical(Family):
         # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
         edges, u = np.cumsum(theta[1:], axis=0), rng.random(shape)
         passed = np.searchsorted(edges, u, side="right") if edges.ndim == 1 else sum(u >= edge for edge in edges)
-        return (1.0 + passed) % self.k
+        return np.append(np.arange(1.0, self.k), 0.0)[passed]
 
     def _rules(self, theta):
         return [(np.arange(float(self.k)), np.asarray(theta, float))]
@@ -76,7 +78,7 @@ class Categorical(Family):
 
     def _kl(self, theta0, theta1, step):
         # Σ p h((q − p)/p) with h(u) = u − ln(1 + u): the linear terms, which cancel in the sum, are never added up.
-        change = np.concatenate([-exact_sum(step)[None], step])
+        change = np.concatenate([-step if self.k == 2 else -exact_sum(step)[None], step])
         return (theta0 * u_minus_log1p(change / theta0, theta1 / theta0)).sum(axis=0)
 
     def _chi2_is_finite(self, p, q):
@@ -112,7 +114,7 @@ class Softmax(Family):
     _chi2_is_finite = Categorical._chi2_is_finite
 
     def _unpack(self, theta, name):
-        """The logits, the logarithms of the probabilities, these, and 1 − p: of all outcomes, one row each."""
+        """The logits and the logarithms of the probabilities of all outcomes, one row each."""
         logits = np.concatenate([np.zeros_like(theta[:1]), theta])
         # With m the likeliest, ln pᵢ = (θᵢ − θₘ) − ln(1 + Σ exp(θⱼ − θₘ)) over j ≠ m.
         likeliest = logits.argmax(axis=0)[None]
@@ -120,39 +122,44 @@ class Softmax(Family):
         odds = np.exp(gaps)
         np.put_along_axis(odds, likeliest, 0, 0)
         others = arrays.in_range(odds.sum(axis=0), name, source=lambda: True)
-        logs = gaps - np.log1p(others)
-        p, rest = np.exp(logs), np.zeros_like(logits)
-        rest[1:] = np.cumsum(p[:-1], axis=0)
-        rest[:-1] += np.cumsum(p[:0:-1], axis=0)[::-1]
-        return logits, logs, p, rest
+        return logits, gaps - np.log1p(others)
 
     def _log_prob(self, theta, x):
         return _of_outcome(theta[1], x)
 
+    @staticmethod
+    def _others(theta):
+        """p and 1 − p of all outcomes, the latter as sums of what comes before and after."""
+        p = np.exp(theta[1])
+        rest = np.zeros_like(p)
+        rest[1:] = np.cumsum(p[:-1], axis=0)
+        rest[:-1] += np.cumsum(p[:0:-1], axis=0)[::-1]
+        return p, rest
+
     def _score(self, theta, x):
-        _, _, p, rest = theta
+        p, rest = self._others(theta)
         return [np.where(x == i, rest[i], -p[i]) for i in range(1, self.k)]
 
     def _sample(self, theta, shape, rng):
-        return Categorical._sample(self, theta[2], shape, rng)
+        return Categorical._sample(self, np.exp(theta[1]), shape, rng)
 
     def _rules(self, theta):
-        return Categorical._rules(self, theta[2])
+        return Categorical._rules(self, np.exp(theta[1]))
 
     def _unit(self, theta):
         return np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one, however rare the outcome
 
     def _fisher(self, theta):
-        p, i = theta[2][1:], np.arange(self.dim)
-        found = -p[:, None] * p
-        found[i, i] = p * theta[3][1:]
+        p, rest = (v[1:] for v in self._others(theta))
+        found, i = -p[:, None] * p, np.arange(self.dim)
+        found[i, i] = p * rest
         return found
 
     def _kl(self, theta0, theta1, step):
         # KL = ln Σ p exp(d) for d = δ − Σ p δ, where δ is the change of logits counted from the likeliest outcome's, m.
         # Since Σ p d = 0 that is ln(1 + Σ p (eᵈ − 1 − d)), in which no term is negative.
-        (start, logs, p, _), (end, *_) = theta0, theta1
-        likeliest = p.argmax(axis=0)[None]
+        (start, logs), (end, _) = theta0, theta1
+        p, likeliest = np.exp(logs), logs.argmax(axis=0)[None]
         of_m = lambda v: v - np.take_along_axis(v, likeliest, 0)
         change = np.concatenate([np.zeros_like(step[:1]), step])
         # (θ₁ᵢ − θ₀ᵢ) − (θ₁ₘ − θ₀ₘ) or (θ₁ᵢ − θ₁ₘ) − (θ₀ᵢ − θ₀ₘ), whichever takes the difference of smaller numbers.

@@ -179,8 +179,10 @@ class Family(ABC):
         """
         with np.errstate(all="ignore"):
             found = filled(self._fisher(self._unpack(self._theta(theta), "theta")))
-            # No other entry is larger than the geometric mean of two of these.
-            arrays.in_range(np.einsum("ii...->i...", found), "theta", source=lambda: True)
+            # No other entry is larger than the geometric mean of two of these, of which none is zero.
+            squares = np.einsum("ii...->i...", found)
+            low = squares.min() < arrays.LOWEST[squares.dtype]
+            arrays.in_range(squares, "theta", source=(lambda: True) if low else None)
         return np.moveaxis(found, (0, 1), (-2, -1))
 
     def kl(self, theta0: ArrayLike, theta1: ArrayLike) -> np.ndarray:
@@ -193,20 +195,22 @@ class Family(ABC):
         names = ("theta0", "theta1")
         whole = [arrays.vector(v, n, self.dim, finite=False) for v, n in zip((theta0, theta1), names, strict=True)]
         shape = arrays.broadcast(theta0=whole[0].shape[:-1], theta1=whole[1].shape[:-1])
-        found = np.empty(shape, np.result_type(*whole))
-        wide = [np.broadcast_to(theta, (*shape, self.dim)) for theta in whole]
+        dtype = np.result_type(*whole)
         with np.errstate(all="ignore"):
+            if not shape:
+                return self._divergences(whole[0], whole[1], dtype)[0]
+            found = np.empty(shape, dtype)
+            wide = [np.broadcast_to(theta, (*shape, self.dim)) for theta in whole]
             for index in blocks(shape, self._block):
-                parts = [np.array(t[index].reshape(-1, self.dim).T, np.float64, order="C") for t in wide]
-                for part, name in zip(parts, names, strict=True):
-                    self._check(part, name, found.dtype)
-                near, far = parts
-                part = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near)
-                differ = lambda near=near, far=far: (near != far).any(axis=0)
-                found[index] = arrays.in_range(part.astype(found.dtype), *names, source=differ).reshape(
-                    found[index].shape
-                )
-        return found[()]
+                found[index] = self._divergences(wide[0][index], wide[1][index], dtype).reshape(found[index].shape)
+        return found
+
+    def _divergences(self, theta0: np.ndarray, theta1: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        near, far = (np.array(t.reshape(-1, self.dim).T, np.float64, order="C") for t in (theta0, theta1))
+        self._check(near, "theta0", dtype)
+        self._check(far, "theta1", dtype)
+        found = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near).astype(dtype)
+        return arrays.in_range(found, "theta0", "theta1", source=lambda: (near != far).any(axis=0))
 
     def _check(self, theta: np.ndarray, name: str, dtype: np.dtype) -> None:
         size, high = np.abs(theta), dtype.type(LARGEST[dtype])
