@@ -14,15 +14,9 @@ from .coordinates import (
 )
 from .discrete import Bernoulli, Categorical, Poisson, Softmax
 from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
+from .empirical import EmpiricalFisher, empirical_fisher
 from .family import Family
-from .fisher import (
-    EmpiricalFisher,
-    empirical_fisher,
-    fisher_from_hessian,
-    fisher_information,
-    fisher_metric,
-    fisher_monte_carlo,
-)
+from .fisher import fisher_from_hessian, fisher_information, fisher_metric, fisher_monte_carlo
 from .gaussian import Gaussian, MultivariateGaussian
 from .large import LowRank, MatrixFree
 from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores

@@ -258,7 +258,10 @@ def test_bad_arguments_are_refused(call, name, bad):
     )
 
 
-MODULES = {f"natgrad.{m}" for m in ("family", "discrete", "gaussian", "coordinates", "fisher", "divergence", "taylor")}
+MODULES = {
+    f"natgrad.{m}"
+    for m in ("family", "discrete", "gaussian", "coordinates", "fisher", "empirical", "divergence", "taylor")
+}
 
 
 def test_every_public_argument_is_in_the_table():

@@ -33,9 +33,10 @@ LAYERS = {
     "coordinates": {"arrays", "_analytic", "family"},
     "divergence": {"arrays", "family", "metric"},
     "taylor": {"arrays"},
+    "empirical": {"arrays", "family"},
     "fisher": {"arrays", "family", "metric", "taylor"},
     "__init__": {
-        *("coordinates", "discrete", "divergence", "family", "fisher", "gaussian"),
+        *("coordinates", "discrete", "divergence", "empirical", "family", "fisher", "gaussian"),
         *("large", "mahalanobis", "metric", "norms", "steepest", "taylor"),
     },
 }
