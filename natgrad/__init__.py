@@ -27,8 +27,9 @@ from .fisher import (
     fisher_monte_carlo,
 )
 from .gaussian import Gaussian, MultivariateGaussian, StudentT
-from .large import LowRank, MatrixFree
+from .large import LowRank
 from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores
+from .matrix_free import MatrixFree
 from .metric import Dense, Metric
 from .norms import Norm, PNorm, Spectral
 from .positive import Beta, Exponential, Gamma

@@ -169,7 +169,7 @@ def in_range(
         fate = "overflows"
     else:
         # The first entry of what belongs together is enough, if it hasn't fallen low.
-        low, fate = np.abs(result[(..., *[0] * axes)]) < (bottom := unit * LOWEST[result.dtype]), "underflows"
+        low, fate = np.abs(result[(..., *[0] * axes)]) < (bottom := unit * LOWEST.get(result.dtype, 0)), "underflows"
         if source is None or not low.any():
             return result
         if not (low & (np.abs(result).max(axis=tuple(range(-axes, 0))) < bottom) & source()).any():
