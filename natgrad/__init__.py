@@ -18,8 +18,9 @@ from .empirical import EmpiricalFisher, empirical_fisher
 from .family import Family
 from .fisher import fisher_from_hessian, fisher_information, fisher_metric, fisher_monte_carlo
 from .gaussian import Gaussian, MultivariateGaussian
-from .large import LowRank, MatrixFree
+from .large import LowRank
 from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores
+from .matrix_free import MatrixFree
 from .metric import Dense, Metric
 from .norms import Norm, PNorm, Spectral
 from .steepest import directional_derivative, natural_gradient, steepest_direction

@@ -68,8 +68,7 @@ def cholesky(matrix: np.ndarray) -> np.ndarray | None:
         except np.linalg.LinAlgError:
             return None
     # Not everywhere is a pivot that isn't there an error: elsewhere it is NaN.
-    pivots = np.einsum("...ii->...i", factor)
-    return factor if ((pivots > 0) & (pivots < np.inf)).all() else None
+    return factor if np.minimum.reduce(factor.diagonal(axis1=-2, axis2=-1), axis=None) > 0 else None
 
 
 def cholesky_last(matrix: np.ndarray) -> np.ndarray:
@@ -168,13 +167,18 @@ def well_conditioned(factor: np.ndarray, most: float) -> bool:
     the means of the others, and no eigenvalue is larger than n. Then by an estimate. Singular values decide the rest.
     """
     n = factor.shape[-1]
-    last = np.moveaxis(factor, (-2, -1), (0, 1)) if factor.ndim > 2 else factor
-    squares, pivots = np.einsum("ij...,ij...->i...", last, last), np.einsum("ii...->i...", last)
+    if factor.ndim == 2:
+        squares, pivots = np.vecdot(factor, factor), factor.diagonal()
+    else:
+        last = np.moveaxis(factor, (-2, -1), (0, 1))
+        squares, pivots = np.einsum("ij...,ij...->i...", last, last), np.einsum("ii...->i...", last)
     suspects = ~(np.multiply.reduce(pivots * pivots / squares) * most > n * math.e)
-    if not np.any(suspects):
+    if not suspects.any():
         return True
-    rows = factor / np.sqrt(np.moveaxis(squares, 0, -1))[..., None]
-    if factor.ndim == 2 and 10 * n * inverse_norm(rows) < most:
+    rows = (factor / np.sqrt(np.moveaxis(squares, 0, -1))[..., None])[suspects]
+    if factor.ndim == 2 and 10 * n * inverse_norm(rows[0]) < most:
         return True
-    values = np.linalg.svd(rows[suspects], compute_uv=False)
+    if not np.isfinite(rows).all():
+        return False
+    values = np.linalg.svd(rows, compute_uv=False)
     return bool((values[..., 0] < math.sqrt(most) * values[..., -1]).all())

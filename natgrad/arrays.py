@@ -5,6 +5,7 @@ without digits. Every message has one form, `` `name` must <property>, but <meas
 argument. Nothing is repaired: no symmetrising, clipping or dropping. Integers become float64; float32 stays float32.
 """
 
+import math
 from collections.abc import Callable
 from numbers import Integral
 
@@ -14,9 +15,9 @@ from . import _kernels
 
 # Two entries that should be equal may differ by a few roundings of the product that made them, not by more.
 SYMMETRY_ROUNDINGS = 1000
-# A matrix is as good as singular if rounding it may change its inverse by more than this: three digits are always left.
-MOST_ROUNDING = 1e-3
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+# A matrix with a larger condition number is as good as singular: rounding may change its inverse by a thousandth.
+CONDITION = {dtype: 1e-3 / float(np.finfo(dtype).eps) for dtype in FLOATS}
 # Below these, numbers or what they are made of may have lost digits on their way to zero.
 LOWEST = {dtype: float(np.finfo(dtype).tiny / np.finfo(dtype).eps) for dtype in FLOATS}
 
@@ -46,7 +47,7 @@ def numbers(value, name: str) -> np.ndarray:
 def all_finite(array: np.ndarray) -> bool:
     """Whether all entries are finite, from their sum, which is quicker, unless that overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
+        return math.isfinite(np.add.reduce(array, axis=None)) or bool(np.isfinite(array).all())
 
 
 def real(value, name: str) -> np.ndarray:
@@ -114,12 +115,13 @@ def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.
     diagonal scaled to ones, so that a change of units changes no decision.
     """
     matrix = square(value, name)
-    diagonal, eps = matrix.diagonal(axis1=-2, axis2=-1), np.finfo(matrix.dtype).eps
+    diagonal = matrix.diagonal(axis1=-2, axis2=-1)
     with np.errstate(all="ignore"):
         factor, symmetric = _kernels.cholesky(matrix), _kernels.is_symmetric(matrix)
         definite = factor is not None and has_digits(factor)
         if not (symmetric and definite):
             real(matrix, name)
+            eps = np.finfo(matrix.dtype).eps
             units = np.sqrt(np.abs(diagonal))
             units = units[..., :, None] * units[..., None, :]
             excess = np.abs(matrix - matrix.mT) - SYMMETRY_ROUNDINGS * eps * units
@@ -142,7 +144,7 @@ def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.
 
 def has_digits(factor: np.ndarray, power: int = 1) -> bool:
     """Whether matrices A = L Lᵀ keep digits when they are inverted; with a power of 2, whether the L do."""
-    return _kernels.well_conditioned(factor, float(MOST_ROUNDING / np.finfo(factor.dtype).eps) ** power)
+    return _kernels.well_conditioned(factor, CONDITION[factor.dtype] ** power)
 
 
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -165,13 +167,12 @@ def in_range(
     """
     if not all_finite(result):
         fate = "overflows"
-    elif source is None:
-        return result
     else:
         # The first entry of what belongs together is enough, if it hasn't fallen low.
-        bottom, fate = unit * LOWEST[result.dtype], "underflows"
-        low = np.abs(result[(..., *[0] * axes)]) < bottom
-        if not (np.any(low) and (low & (np.abs(result).max(axis=tuple(range(-axes, 0))) < bottom) & source()).any()):
+        low, fate = np.abs(result[(..., *[0] * axes)]) < (bottom := unit * LOWEST.get(result.dtype, 0)), "underflows"
+        if source is None or not low.any():
+            return result
+        if not (low & (np.abs(result).max(axis=tuple(range(-axes, 0))) < bottom) & source()).any():
             return result
     arguments = " and ".join(f"`{name}`" for name in names)
     raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it {fate}.")

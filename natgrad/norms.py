@@ -24,20 +24,6 @@ class Norm(ABC):
     - ``_steepest(g)``, for g other than zero a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of them.
 
     `_axes` is the number of axes that hold coordinates, if it isn't one, `_shape` their shape, if only one will do.
-
-    Examples
-    --------
-    >>> class Taxi(Norm):
-    ...     "Two coordinates; streets run along the axes."
-    ...     def _norm(self, v):
-    ...         return abs(v).sum(axis=-1)
-    ...     def _dual_norm(self, g):
-    ...         return abs(g).max(axis=-1)
-    ...     def _steepest(self, g):
-    ...         best = np.sign(g) * (abs(g) == abs(g).max(axis=-1, keepdims=True))
-    ...         return best / abs(best).sum(axis=-1, keepdims=True)
-    >>> Taxi().norm([3, -4]), Taxi().dual_norm([3, -4])
-    (np.float64(7.0), np.float64(4.0))
     """
 
     _axes = 1
@@ -172,7 +158,7 @@ class PNorm(Norm):
             self._shape, self.batch = self._weights.shape[-1:], self._weights.shape[:-1]
 
     def _traits(self):
-        return {"p": self.p} | ({"weights": self._weights.tolist()} if self._shape else {})
+        return {"p": self.p} | ({"n": self._shape[0]} if self._shape else {})
 
     def _norm(self, v):
         return self._length(np.abs(v) * self._weights, self._p)

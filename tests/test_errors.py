@@ -237,7 +237,7 @@ CALLS = {
     ),
 }
 # Whatever these modules make public is in the table; of classes that can't be made, or have no arguments, the verbs.
-MODULES = {f"natgrad.{name}" for name in ("metric", "mahalanobis", "norms", "steepest", "large")}
+MODULES = {f"natgrad.{name}" for name in ("metric", "mahalanobis", "norms", "steepest", "large", "matrix_free")}
 BAD = [(call, name, bad) for call, (_, arguments) in CALLS.items() for name in arguments for bad in arguments[name][1]]
 
 

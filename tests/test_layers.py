@@ -23,6 +23,7 @@ LAYERS = {
     "metric": {"arrays", "_kernels", "norms"},
     "mahalanobis": {"arrays", "metric"},
     "large": {"arrays", "_kernels", "metric"},
+    "matrix_free": {"arrays", "metric"},
     "norms": {"arrays"},
     "steepest": {"arrays", "metric", "norms"},
     "family": {"arrays", "_kernels", "_quadrature"},
@@ -37,7 +38,7 @@ LAYERS = {
     "fisher": {"arrays", "family", "metric", "taylor"},
     "__init__": {
         *("coordinates", "discrete", "divergence", "empirical", "family", "fisher", "gaussian"),
-        *("large", "mahalanobis", "metric", "norms", "steepest", "taylor"),
+        *("large", "mahalanobis", "matrix_free", "metric", "norms", "steepest", "taylor"),
     },
 }
 # Which packages; the standard library is free.

@@ -234,3 +234,53 @@ def test_a_norm_its_dual_and_its_steepest_direction_belong_together(name):
     assert not norm.norm(0 * u).any()
     assert len(repr(norm)) < 80
     assert repr(norm).startswith(type(norm).__name__)
+
+
+class Taxi(ng.Norm):
+    """What somebody else writes: streets run along the axes."""
+
+    def _norm(self, v):
+        return abs(v).sum(axis=-1)
+
+    def _dual_norm(self, g):
+        return abs(g).max(axis=-1)
+
+    def _steepest(self, g):
+        best = np.sign(g) * (abs(g) == abs(g).max(axis=-1, keepdims=True))
+        return best / abs(best).sum(axis=-1, keepdims=True)
+
+
+def test_a_norm_of_your_own():
+    g = np.array([[1.0, -2.0], [3.0, 3.0]])
+    for verb in "norm", "dual_norm":
+        assert_close(getattr(Taxi(), verb)(g), getattr(ng.PNorm(1), verb)(g), EXACT)
+    assert_close(ng.steepest_direction(g, Taxi()), ng.steepest_direction(g, ng.PNorm(1)), EXACT)
+    assert_close(ng.directional_derivative(g, [1, 1], Taxi()), [-0.5, 3], EXACT)
+    assert repr(Taxi()) == "Taxi()"
+    with pytest.raises(ValueError, match="^`v` must be finite, but it contains nan"):
+        Taxi().norm([1, np.nan])
+
+
+class Stiff(ng.Metric):
+    """A metric with nothing but the two methods that it needs."""
+
+    dim = 2
+
+    def _apply(self, v):
+        return v @ np.array([[2.0, 1.0], [1.0, 2.0]])
+
+    def _solve(self, g):
+        return g @ np.array([[2.0, -1.0], [-1.0, 2.0]]) / 3
+
+
+def test_a_metric_of_your_own():
+    mine, dense, v = Stiff(), ng.Dense([[2, 1], [1, 2]]), np.array([[1.0, -2.0], [3.0, 3.0]])
+    for verb in "apply", "solve", "norm", "squared_norm", "dual_norm", "squared_dual_norm":
+        assert_close(getattr(mine, verb)(v), getattr(dense, verb)(v), EXACT)
+        assert_close(getattr(ng.Dual(mine), verb)(v), getattr(ng.Dual(dense), verb)(v), EXACT)
+    assert_close(ng.steepest_direction(v, mine), ng.steepest_direction(v, dense), EXACT)
+    assert_close(mine.inner(v, v[::-1]), dense.inner(v, v[::-1]), EXACT)
+    assert_close(mine.damped(0.5).as_matrix(), [[2.5, 1], [1, 2.5]], EXACT)
+    assert repr(ng.Dual(mine)) == "Dual(metric=Stiff(n=2))"
+    with pytest.raises(ValueError, match="^`metric` must hold a factor of G to whiten with"):
+        mine.whiten(v)
