@@ -209,7 +209,9 @@ class Family(ABC):
         near, far = (np.array(t.reshape(-1, self.dim).T, np.float64, order="C") for t in (theta0, theta1))
         self._check(near, "theta0", dtype)
         self._check(far, "theta1", dtype)
-        found = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near).astype(dtype)
+        found = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near).astype(
+            dtype, copy=False
+        )
         return arrays.in_range(found, "theta0", "theta1", source=lambda: (near != far).any(axis=0))
 
     def _check(self, theta: np.ndarray, name: str, dtype: np.dtype) -> None:
@@ -221,7 +223,7 @@ class Family(ABC):
             refuse(theta, outside, name, f"be zero or between {low:.0e} and {high:.0e} in size")
 
     def _theta(self, value) -> np.ndarray:
-        theta = np.ascontiguousarray(np.moveaxis(arrays.vector(value, "theta", self.dim, finite=False), -1, 0))
+        theta = np.moveaxis(arrays.vector(value, "theta", self.dim, finite=False), -1, 0)
         self._check(theta, "theta", theta.dtype)
         return theta
 
@@ -270,9 +272,10 @@ def filled(parts: Sequence) -> np.ndarray:
     if isinstance(parts[0], (list, tuple)):
         entries = filled([entry for row in parts for entry in row])
         return entries.reshape(len(parts), -1, *entries.shape[1:])
-    found = np.empty((len(parts), *np.broadcast_shapes(*map(np.shape, parts))), np.result_type(*parts))
+    found = np.zeros((len(parts), *np.broadcast_shapes(*map(np.shape, parts))), np.result_type(*parts))
     for i, part in enumerate(parts):
-        found[i] = part
+        if np.ndim(part) or part:  # pages of zeros that are never written to cost nothing
+            found[i] = part
     return found
 
 
