@@ -12,7 +12,7 @@ from .coordinates import (
     gaussian_natural,
     reparametrize,
 )
-from .discrete import Bernoulli, Categorical, Poisson, Softmax
+from .discrete import Bernoulli, Categorical, Poisson
 from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
 from .empirical import EmpiricalFisher, empirical_fisher
 from .family import Family
@@ -23,6 +23,7 @@ from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame,
 from .matrix_free import MatrixFree
 from .metric import Dense, Metric
 from .norms import Norm, PNorm, Spectral
+from .softmax import Softmax
 from .steepest import directional_derivative, natural_gradient, steepest_direction
 from .taylor import numerical_gradient, numerical_hessian, observed_order
 

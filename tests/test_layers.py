@@ -30,6 +30,7 @@ LAYERS = {
     "_quadrature": {"arrays"},
     "_analytic": set(),
     "discrete": {"arrays", "_special", "family"},
+    "softmax": {"arrays", "_special", "discrete", "family"},
     "gaussian": {"arrays", "_kernels", "_quadrature", "_special", "family"},
     "coordinates": {"arrays", "_analytic", "family"},
     "divergence": {"arrays", "family", "metric"},
@@ -38,7 +39,7 @@ LAYERS = {
     "fisher": {"arrays", "family", "metric", "taylor"},
     "__init__": {
         *("coordinates", "discrete", "divergence", "empirical", "family", "fisher", "gaussian"),
-        *("large", "mahalanobis", "matrix_free", "metric", "norms", "steepest", "taylor"),
+        *("large", "mahalanobis", "matrix_free", "metric", "norms", "softmax", "steepest", "taylor"),
     },
 }
 # Which packages; the standard library is free.
