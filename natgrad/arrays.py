@@ -165,11 +165,12 @@ def in_range(
     No entry may overflow. Where the source, if any, gives True, what is all (along so many last axes) below the range
     in which numbers, in this unit, keep their digits has lost them on its way to zero.
     """
-    if not all_finite(result):
-        fate = "overflows"
-    else:
+    bottom, fate = unit * LOWEST.get(result.dtype, 0), "overflows"
+    if result.ndim == 0 and bottom <= abs(float(result)) < math.inf:  # the same as below, but quicker
+        return result
+    if all_finite(result):
         # The first entry of what belongs together is enough, if it hasn't fallen low.
-        low, fate = np.abs(result[(..., *[0] * axes)]) < (bottom := unit * LOWEST.get(result.dtype, 0)), "underflows"
+        low, fate = np.abs(result[(..., *[0] * axes)]) < bottom, "underflows"
         if source is None or not low.any():
             return result
         if not (low & (np.abs(result).max(axis=tuple(range(-axes, 0))) < bottom) & source()).any():

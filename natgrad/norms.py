@@ -84,7 +84,9 @@ class Norm(ABC):
     def _paired(self, product: Callable, scale: Callable, /, **values) -> np.ndarray:
         """A bilinear function of two vectors whose rounding errors are relative to a scale."""
         u, v = vectors = self._vectors(**values)
-        unit = max(1.0, u.max(), -u.min())  # what was lost on the way may be multiplied by as much
+        unit = max(
+            1.0, np.maximum.reduce(u, axis=None), -np.minimum.reduce(u, axis=None)
+        )  # what was lost on the way may be multiplied by as much
         exact = lambda sizes: (sizes >= unit * arrays.LOWEST[u.dtype]) & (sizes < np.inf)
         source = lambda: ~exact(scale(u, v)) & u.any(axis=self._last) & v.any(axis=self._last)
         try:
