@@ -9,29 +9,21 @@ from .coordinates import (
     Coordinates,
     gaussian_mean_log_scale,
     gaussian_mean_scale,
-    gaussian_mean_variance,
-    gaussian_moments,
     gaussian_natural,
     reparametrize,
 )
 from .discrete import Bernoulli, Categorical, Poisson
 from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
-from .family import Estimate, Family
-from .fisher import (
-    EmpiricalFisher,
-    empirical_fisher,
-    fisher_from_data,
-    fisher_from_hessian,
-    fisher_information,
-    fisher_metric,
-    fisher_monte_carlo,
-)
-from .gaussian import Gaussian, MultivariateGaussian, StudentT
-from .large import LowRank, MatrixFree, Solution
-from .mahalanobis import Dual, from_covariance, from_frame, from_scores
-from .metric import Dense, Diagonal, Metric, Refined, euclidean
+from .empirical import EmpiricalFisher, empirical_fisher
+from .family import Family
+from .fisher import fisher_from_hessian, fisher_information, fisher_metric, fisher_monte_carlo
+from .gaussian import Gaussian, MultivariateGaussian
+from .large import LowRank
+from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores
+from .matrix_free import MatrixFree
+from .metric import Dense, Metric
 from .norms import Norm, PNorm, Spectral
-from .positive import Beta, Exponential, Gamma
+from .softmax import Softmax
 from .steepest import directional_derivative, natural_gradient, steepest_direction
 from .taylor import numerical_gradient, numerical_hessian, observed_order
 
@@ -39,17 +31,13 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Bernoulli",
-    "Beta",
     "Categorical",
     "Coordinates",
     "Dense",
     "Diagonal",
     "Dual",
     "EmpiricalFisher",
-    "Estimate",
-    "Exponential",
     "Family",
-    "Gamma",
     "Gaussian",
     "LowRank",
     "MatrixFree",
@@ -58,15 +46,12 @@ __all__ = [
     "Norm",
     "PNorm",
     "Poisson",
-    "Refined",
-    "Solution",
+    "Softmax",
     "Spectral",
-    "StudentT",
     "chi2_divergence",
     "directional_derivative",
     "empirical_fisher",
     "euclidean",
-    "fisher_from_data",
     "fisher_from_hessian",
     "fisher_information",
     "fisher_metric",
@@ -76,8 +61,6 @@ __all__ = [
     "from_scores",
     "gaussian_mean_log_scale",
     "gaussian_mean_scale",
-    "gaussian_mean_variance",
-    "gaussian_moments",
     "gaussian_natural",
     "kl_divergence",
     "kl_quadratic",

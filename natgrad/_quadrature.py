@@ -1,26 +1,99 @@
-"""Rules for expectations: nodes and, for a good rule and a better one, a row of weights each.
+"""Expectations by rules, which are nodes and weights. The evidence for one is that two rules agree.
 
-The evidence for an expectation is that two rules agree, of which the second also sees more of the tails.
+The second of them also sees more of the tails.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import numpy as np
 
 from . import arrays
 
-# How many Gauss-Hermite nodes there are at most in one dimension, and in all together; the coarser rule's part of that.
+TOLERANCE = 1e-9
+# Nodes of at least this part of the largest weight are the bulk of a density, whose width is to have so many places.
+BULK, PLACES = 1e-3, 1e3
+# So many nodes are looked at in one go, which bounds the memory of an expectation.
+NODES = 4096
+# How many nodes Gauss and Hermite's rules have at most in one dimension, and in all; the coarser rule's part of that.
 MOST, MOST_NODES, COARSE = 100, 1e5, 0.64
-# The step of the better of two trapezoidal rules; the other takes every second node. What is below these logarithms is
-# not looked at by the one and the other.
-STEP = 0.025
-FALL, COARSE_FALL = 300.0, 150.0
+
+
+def expectation(
+    rules: Sequence[tuple[np.ndarray, np.ndarray]],
+    f: Callable,
+    name: str,
+    point: str,
+    *,
+    apart: bool,
+    square: bool = False,
+    scale: np.ndarray | float = 0.0,
+) -> np.ndarray:
+    """E[f], shape (...), for an f that takes K nodes, shape (..., K), to K values, shape (K, ...).
+
+    If `square`, E[f fᵀ] for an f that gives an array (n, K). In a density its bulk has to be told apart by its dtype.
+    Rules have to agree on it, up to parts of E|f|, or of the scale of what f would be but for its own rounding errors.
+    """
+    for _, weights in rules:
+        if not abs(weights.sum() - 1) <= TOLERANCE:
+            raise ValueError(
+                f"`{point}` must have its mass of 1 in reach of quadrature, but that finds {weights.sum():.12g}."
+            )
+    nodes, best = rules[-1]
+    if apart:
+        bulk = nodes[..., best > BULK * best.max()]
+        told_apart(np.abs(bulk).max(axis=-1), np.ptp(bulk, axis=-1), point)
+    means = [_mean(f, *rule, name, square) for rule in rules]
+    (first, _), (last, size) = means[0], means[-1]
+    excess = np.abs(last - first) - TOLERANCE * np.maximum(size, scale)
+    if (excess > 0).any():
+        worst, counts = np.argmax(excess), [weights.size for _, weights in rules]
+        raise ValueError(
+            f"`{name}` must have an expectation that quadrature can find, but rules of {counts[0]} and "
+            f"{counts[-1]} nodes give {first.flat[worst]:.6g} and {last.flat[worst]:.6g}."
+        )
+    return last[()]
+
+
+def told_apart(size: np.ndarray, width: np.ndarray, name: str) -> None:
+    """Raise if a density of this width isn't wide enough for rounding to leave its observations of this size apart."""
+    if not (width > PLACES * np.spacing(size)).all():
+        kind = np.asarray(size).dtype
+        raise ValueError(f"`{name}` must have observations that {kind} can tell apart, but all are rounded to one.")
+
+
+def _mean(
+    f: Callable, nodes: np.ndarray, weights: np.ndarray, name: str, square: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Σ w f and Σ w |f|, or Σ w f fᵀ and Σ w |f| |f|ᵀ, in blocks."""
+    found = size = np.float64(0)
+    product = lambda w, v: (v * w) @ v.T if square else np.tensordot(w, v, 1)
+    for start in range(0, weights.size, NODES):
+        x, w = nodes[..., start : start + NODES], weights[start : start + NODES]
+        values = _values(f, x, w.size, name, -1 if square else 0)
+        found, size = found + product(w, values), size + product(w, np.abs(values))
+    return found, size
+
+
+def _values(f: Callable, nodes: np.ndarray, count: int, name: str, axis: int) -> np.ndarray:
+    values = f(nodes)
+    # The mean of a condition, such as x == 1, is its probability.
+    if getattr(values, "dtype", None) == np.bool_:
+        values = values.astype(np.float64)
+    values = arrays.numbers(values, name)
+    if not values.ndim or values.shape[axis] != count:
+        raise ValueError(
+            f"`{name}` must return one value for each of {count} observations, "
+            f"but the shape of what it returns is {values.shape}."
+        )
+    if not arrays.all_finite(values):
+        raise ValueError(f"`{name}` must give finite values to average, but one of them is not finite.")
+    return values
 
 
 @lru_cache(maxsize=4)
-def hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
-    """The standard Gaussian in n dimensions, whose nodes have shape (n, N)."""
+def hermite(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Two rules for the standard Gaussian in n dimensions: nodes, shape (n, N), and weights, shape (N,)."""
     most = min(MOST, int(MOST_NODES ** (1 / n) + 1e-9))
     if most < 4:
         raise ValueError(f"`theta` must have at most 8 dimensions to be integrated over, but there are {n}.")
@@ -29,27 +102,5 @@ def hermite(n: int) -> tuple[np.ndarray, np.ndarray]:
         # For the weight exp(−z²/2), normalised so that the weights are those of a standard Gaussian.
         z, weights = np.polynomial.hermite_e.hermegauss(size)
         index = np.indices((size,) * n).reshape(n, -1)
-        rules.append((z[index], (weights / np.sqrt(2 * np.pi))[index].prod(axis=0)))
-    (nodes, coarse), (others, fine) = rules
-    weights = [np.append(coarse, 0 * fine), np.append(0 * coarse, fine)]
-    return arrays.frozen(np.concatenate([nodes, others], axis=1)), arrays.frozen(np.stack(weights))
-
-
-def sinh_rule(log_density: Callable, k: float, center: float, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """A density of v, by trapezoidal sums in t for v = center + c sinh t.
-
-    This crowds the nodes where a density about as wide as 1/√k has its mass, and reaches for tails as long as
-    exp(−k |v|). What is beyond the bounds or hardly weighs is left out.
-    """
-    c = min(1.0, 1 / np.sqrt(k))
-    n = np.ceil(np.arcsinh((FALL / k + np.sqrt(2 * FALL / k)) / c) / STEP)
-    t = STEP * np.arange(-n, n + 1)
-    v = center + c * np.sinh(t)
-    reached = (low <= v) & (v < high)
-    t, v = t[reached], v[reached]
-    logs = log_density(v)
-    kept = logs > -FALL
-    logs, fine = logs[kept], c * STEP * (np.cosh(t) * np.exp(logs))[kept]
-    coarse = np.zeros_like(fine)
-    coarse[::2] = 2 * np.where(logs > -COARSE_FALL, fine, 0)[::2]
-    return v[kept], np.stack([coarse, fine])
+        rules.append((arrays.frozen(z[index]), arrays.frozen((weights / np.sqrt(2 * np.pi))[index].prod(axis=0))))
+    return rules

@@ -1,10 +1,12 @@
 """The only validation: what comes in is a finite real array of the right shape, or an error says what it is.
 
-Every message has one form, `` `name` must <property>, but <measurement>. ``, and names the caller's own argument.
-Nothing is repaired: no symmetrising, clipping or dropping. Integers become float64; float32 stays float32.
+What goes out has its digits, or an error says that it hasn't: results out of range are refused here, and matrices
+without digits. Every message has one form, `` `name` must <property>, but <measurement>. ``, and names the caller's own
+argument. Nothing is repaired: no symmetrising, clipping or dropping. Integers become float64; float32 stays float32.
 """
 
 import math
+from collections.abc import Callable
 from numbers import Integral
 
 import numpy as np
@@ -14,18 +16,26 @@ from . import _kernels
 # Two entries that should be equal may differ by a few roundings of the product that made them, not by more.
 SYMMETRY_ROUNDINGS = 1000
 FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
+# A matrix with a larger condition number is as good as singular: rounding may change its inverse by a thousandth.
+CONDITION = {dtype: 1e-3 / float(np.finfo(dtype).eps) for dtype in FLOATS}
+# Below these, numbers or what they are made of may have lost digits on their way to zero.
+LOWEST = {dtype: float(np.finfo(dtype).tiny / np.finfo(dtype).eps) for dtype in FLOATS}
 
 
 def numbers(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of float32 or float64 numbers, finite or not."""
-    if type(value) is not np.ndarray and (masked := _masked(value)):
-        raise ValueError(f"`{name}` must not be masked, but {sum(masked)} of its entries are.")
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"`{name}` must not be masked, but it is a masked array.")
     try:
         array = np.asarray(value)
-    except ValueError:
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):  # it comes from the value's own `__array__`
+            raise
         raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
     if array.dtype.kind in "iu":
         array = array.astype(np.float64)
+    elif not array.dtype.isnative and array.dtype.newbyteorder("=") in FLOATS:
+        array = array.astype(array.dtype.newbyteorder("="))
     if array.dtype not in FLOATS:
         found = type(value).__name__ if array.ndim == 0 else f"an array of {array.dtype}"
         raise ValueError(f"`{name}` must hold real numbers (integers, float32 or float64), but it is {found}.")
@@ -34,17 +44,10 @@ def numbers(value, name: str) -> np.ndarray:
     return array
 
 
-def _masked(value) -> list[int]:
-    """How many entries are masked in each masked array, also inside of lists."""
-    if isinstance(value, (list, tuple)):
-        return [count for part in value for count in _masked(part)]
-    return [np.ma.count_masked(value)] if isinstance(value, np.ma.MaskedArray) else []
-
-
 def all_finite(array: np.ndarray) -> bool:
     """Whether all entries are finite, from their sum, which is quicker, unless that overflows."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return math.isfinite(array.sum()) or bool(np.isfinite(array).all())
+        return math.isfinite(np.add.reduce(array, axis=None)) or bool(np.isfinite(array).all())
 
 
 def real(value, name: str) -> np.ndarray:
@@ -105,35 +108,43 @@ def positive_number(value, name: str) -> float:
     return positive(array[None], name).item()
 
 
-def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray, bool]:
-    """Return a positive definite `value`, shape (..., n, n), its factor as `_kernels.cholesky` gives it, and whether it
-    equals its transpose, which it has to up to rounding.
+def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray]:
+    """Return a positive definite `value`, shape (..., n, n), and its lower Cholesky factor.
+
+    It has to equal its transpose up to rounding, and to have digits when it is inverted. Both are judged with its
+    diagonal scaled to ones, so that a change of units changes no decision.
     """
     matrix = square(value, name)
+    diagonal = matrix.diagonal(axis1=-2, axis2=-1)
     with np.errstate(all="ignore"):
-        factor, symmetric, definite = _kernels.cholesky(matrix)
-        if symmetric and definite:
-            return matrix, factor, True
-        real(matrix, name)
-        # Measured against the diagonal, so that a change of units changes no decision.
-        scale = np.sqrt(np.abs(matrix.diagonal(axis1=-2, axis2=-1)))
-        rounding = SYMMETRY_ROUNDINGS * np.finfo(matrix.dtype).eps
-        excess = np.abs(matrix - matrix.mT) - rounding * scale[..., :, None] * scale[..., None, :]
-    (*which, i, j) = worst = np.unravel_index(np.argmax(excess), excess.shape)
-    if excess[worst] > 0:
-        raise ValueError(
-            f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
-            f"are {matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}."
-        )
-    if not definite:
-        smallest = np.linalg.eigvalsh(matrix).min()
-        raise ValueError(f"`{name}` must {be} positive definite, but its smallest eigenvalue is {smallest:.6g}.")
-    return matrix, factor, False
+        factor, symmetric = _kernels.cholesky(matrix), _kernels.is_symmetric(matrix)
+        definite = factor is not None and has_digits(factor)
+        if not (symmetric and definite):
+            real(matrix, name)
+            eps = np.finfo(matrix.dtype).eps
+            units = np.sqrt(np.abs(diagonal))
+            units = units[..., :, None] * units[..., None, :]
+            excess = np.abs(matrix - matrix.mT) - SYMMETRY_ROUNDINGS * eps * units
+            (*which, i, j) = worst = np.unravel_index(np.argmax(excess), excess.shape)
+            if excess[worst] > 0:
+                raise ValueError(
+                    f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
+                    f"are {matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}."
+                )
+        if not definite:
+            values = np.linalg.eigvalsh(matrix / units) if (diagonal > 0).all() else -np.ones(1)
+            beyond, found = "", f"its smallest eigenvalue is {np.linalg.eigvalsh(matrix).min():.6g}"
+            if values.min() > -eps * matrix.shape[-1] ** 2:
+                most = (values[..., -1] / np.abs(values[..., 0])).max()
+                beyond, found = " beyond rounding", f"scaled to a diagonal of ones its condition number is {most:.2g}"
+            raise ValueError(f"`{name}` must {be} positive definite{beyond}, but {found}.")
+        in_range(diagonal, name, source=lambda: True)
+    return matrix, factor
 
 
-def exponents(v: np.ndarray, axis: int | tuple[int, ...] = -1) -> np.ndarray:
-    """Return the binary exponents of the largest entries along some axes: to divide by these powers of two is exact."""
-    return np.frexp(np.abs(v).max(axis=axis, keepdims=True))[1]
+def has_digits(factor: np.ndarray, power: int = 1) -> bool:
+    """Whether matrices A = L Lᵀ keep digits when they are inverted; with a power of 2, whether the L do."""
+    return _kernels.well_conditioned(factor, CONDITION[factor.dtype] ** power)
 
 
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -146,12 +157,26 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"{names} must have leading axes that broadcast, but these are {found}.") from None
 
 
-def in_range(result: np.ndarray, *names: str) -> np.ndarray:
-    """Return `result` if it is finite, or say that of the finite arguments with these names it overflows."""
-    if not all_finite(result):
-        arguments = " and ".join(f"`{name}`" for name in names)
-        raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it overflows.")
-    return result
+def in_range(
+    result: np.ndarray, *names: str, source: Callable | None = None, axes: int = 0, unit: float = 1
+) -> np.ndarray:
+    """Return `result` if it has its digits, or say that of the finite arguments with these names it has not.
+
+    No entry may overflow. Where the source, if any, gives True, what is all (along so many last axes) below the range
+    in which numbers, in this unit, keep their digits has lost them on its way to zero.
+    """
+    bottom, fate = unit * LOWEST.get(result.dtype, 0), "overflows"
+    if result.ndim == 0 and bottom <= abs(float(result)) < math.inf:  # the same as below, but quicker
+        return result
+    if all_finite(result):
+        # The first entry of what belongs together is enough, if it hasn't fallen low.
+        low, fate = np.abs(result[(..., *[0] * axes)]) < bottom, "underflows"
+        if source is None or not low.any():
+            return result
+        if not (low & (np.abs(result).max(axis=tuple(range(-axes, 0))) < bottom) & source()).any():
+            return result
+    arguments = " and ".join(f"`{name}`" for name in names)
+    raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it {fate}.")
 
 
 def count(value, name: str, smallest: int = 1) -> int:

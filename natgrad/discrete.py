@@ -3,9 +3,13 @@
 import numpy as np
 
 from . import arrays
-from ._quadrature import COARSE_FALL, FALL
-from ._special import exact_sum, log_gamma_excess, u_minus_log1p
+from ._special import exact_sum, log_factorial_excess, u_minus_log1p
 from .family import Family, refuse
+
+# How many counts it is possible to sum over; what is below these logarithms is not looked at by the one and the other
+# of two rules.
+MOST_COUNTS = 1e9
+COARSE_FALL, FALL = 150.0, 300.0
 
 
 class Categorical(Family):
@@ -19,18 +23,19 @@ class Categorical(Family):
     """
 
     _discrete = True
+    _letter = "theta"
 
     def __init__(self, k: int):
         self.k = arrays.count(k, "k", 2)
-        self.parameters = ("theta",) if k == 2 else tuple(f"theta_{i}" for i in range(1, k))
+        self.parameters = (self._letter,) if k == 2 else tuple(f"{self._letter}_{i}" for i in range(1, k))
         self._block = max(16, (1 << 15) // k)
 
     def _unpack(self, theta, name):
         """The probabilities of all outcomes, one row each."""
-        refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
-        # Of a subnormal probability not even the score could be represented.
-        smallest = np.finfo(theta.dtype).tiny
-        refuse(theta, theta < smallest, name, f"be at least {smallest:.3g}")
+        if not 0 < theta.min() <= theta.max() < 1:
+            refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
+        if self.k == 2:
+            return np.concatenate([1 - theta, theta])
         probabilities = np.concatenate([np.ones_like(theta[:1]), -theta])
         rest = exact_sum(probabilities)
         np.abs(probabilities, out=probabilities)[0] = rest
@@ -44,9 +49,10 @@ class Categorical(Family):
         return refuse(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
 
     def _log_prob(self, theta, x):
-        total = sum(theta[1:])
-        logs = [np.where(total < 0.5, np.log1p(-total), np.log(theta[0])), *map(np.log, theta[1:])]
-        return np.select([x == i for i in range(self.k)], logs)
+        total = theta[1:].sum(axis=0)
+        logs = np.log(theta)
+        logs[0] = np.where(total < 0.5, np.log1p(-total), logs[0])
+        return of_outcome(logs, x)
 
     def _score(self, theta, x):
         rest = np.where(x == 0, -1 / theta[0], 0)
@@ -54,11 +60,12 @@ class Categorical(Family):
 
     def _sample(self, theta, shape, rng):
         # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
-        u = rng.random(shape)
-        return (1.0 + sum(u >= edge for edge in np.cumsum(theta[1:], axis=0))) % self.k
+        edges, u = np.cumsum(theta[1:], axis=0), rng.random(shape)
+        passed = np.searchsorted(edges, u, side="right") if edges.ndim == 1 else sum(u >= edge for edge in edges)
+        return np.append(np.arange(1.0, self.k), 0.0)[passed]
 
     def _rules(self, theta):
-        return np.arange(float(self.k)), theta[None].astype(float)
+        return [(np.arange(float(self.k)), np.asarray(theta, float))]
 
     def _unit(self, theta):
         return theta[1:] * theta[0] / (theta[1:] + theta[0])
@@ -71,8 +78,11 @@ class Categorical(Family):
 
     def _kl(self, theta0, theta1, step):
         # Σ p h((q − p)/p) with h(u) = u − ln(1 + u): the linear terms, which cancel in the sum, are never added up.
-        change = np.concatenate([-exact_sum(step)[None], step])
+        change = np.concatenate([-step if self.k == 2 else -exact_sum(step)[None], step])
         return (theta0 * u_minus_log1p(change / theta0, theta1 / theta0)).sum(axis=0)
+
+    def _chi2_is_finite(self, p, q):
+        return True
 
 
 def Bernoulli() -> Categorical:
@@ -98,16 +108,19 @@ class Poisson(Family):
     parameters = ("rate",)
     _discrete = True
     _positive = {0: "rate"}
-    # So that it is possible to sum over all counts.
-    _most = 1e9
+
+    def _unpack(self, theta, name):
+        # So that it is possible to sum over all counts.
+        refuse(theta, theta > MOST_COUNTS, name, f"have a rate of at most {MOST_COUNTS:.0e}")
+        return super()._unpack(theta, name)
 
     def _observation(self, x):
         return refuse(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
 
     def _log_prob(self, theta, x):
-        # x ln λ − λ − ln x! = −x h(λ/x − 1) − ln x − G(x), in which no large terms cancel.
+        # x ln λ − λ − ln x! = −x h(λ/x − 1) − (ln x! − x ln x + x), in which no large terms cancel.
         (rate,) = theta
-        log = -x * u_minus_log1p((rate - x) / x, rate / x) - np.log(x) - log_gamma_excess(x)
+        log = -x * u_minus_log1p((rate - x) / x, rate / x) - log_factorial_excess(x)
         return np.where(x == 0, -rate, log)
 
     def _score(self, theta, x):
@@ -122,8 +135,7 @@ class Poisson(Family):
         reach = 200.0 + 25.0 * np.sqrt(rate)  # the logarithm falls by more than 300 on the way (Bennett's inequality)
         x = np.arange(np.floor(max(0.0, rate - reach)), np.ceil(rate + reach) + 1)
         logs = self._log_prob(theta, x)
-        x, logs = x[logs > -FALL], logs[logs > -FALL]
-        return x, np.exp([np.where(logs > -COARSE_FALL, logs, -np.inf), logs])
+        return [(x[logs > -fall], np.exp(logs[logs > -fall])) for fall in (COARSE_FALL, FALL)]
 
     def _fisher(self, theta):
         return [[1 / theta[0]]]
@@ -134,3 +146,12 @@ class Poisson(Family):
 
     def _chi2_is_finite(self, p, q):
         return True
+
+
+def of_outcome(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
+    # Of the rows of all outcomes that of x, whose axes broadcast with those of a row.
+    index, shape = x.astype(int), np.broadcast_shapes(rows.shape[1:], x.shape)
+    if rows.ndim == 1:
+        return rows[index]
+    each = np.stack([np.broadcast_to(row, shape) for row in rows])
+    return np.take_along_axis(each, np.broadcast_to(index, shape)[None], 0)[0]

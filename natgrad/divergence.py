@@ -96,7 +96,7 @@ def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     np.float64(0.015)
     """
     arrays.instance(metric, "metric", Metric)
-    return metric._checked(lambda p, q: 0.5 * metric._squared_norm(q - p), p=p, q=q)
+    return 0.5 * metric._checked(metric._squared_norm, p=p, q=q)
 
 
 def _parameters(family: Family, p: ArrayLike, q: ArrayLike) -> tuple[Sequence, Sequence]:

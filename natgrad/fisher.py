@@ -2,19 +2,31 @@
 
 from __future__ import annotations  # or naming numpy.random in a signature would import it
 
-from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
-from .family import Estimate, Family, filled, finite
+from .family import Family, filled
 from .metric import Dense, Metric
 from .taylor import HESSIAN_STEP, _hessian, _steps
 
-# Numbers in a block: two megabytes, which is little memory, and a part of it little cache.
+# Numbers in a block of draws, which bounds the memory.
 BLOCK = 2**18
-FEW = 8
+
+
+class Estimate(NamedTuple):
+    """A mean over random draws, and its standard error, entry by entry.
+
+    Examples
+    --------
+    >>> Estimate(0.25, error=0.01)
+    Estimate(value=0.25, error=0.01)
+    """
+
+    value: np.ndarray
+    error: np.ndarray
 
 
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -33,15 +45,12 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     _, unpacked = arrays.instance(family, "family", Family)._point(theta)
-    # Of two, so that the scores in these units are of order one, and exact.
-    powers = np.frexp(family._unit(unpacked))[1]
 
-    def outer(x):
+    def scores(x):
         with np.errstate(all="ignore"):
-            scores = np.ldexp(filled(family._score(unpacked, x)).T, powers)
-            return scores[:, :, None] * scores[:, None]
+            return filled(family._score(unpacked, x))
 
-    return _per_unit(family._expect(unpacked, outer, "theta"), powers)
+    return arrays.in_range(family._expect(unpacked, scores, "theta", square=True), "theta")
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
@@ -61,16 +70,14 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     """
     theta, unpacked = arrays.instance(family, "family", Family)._point(theta)
     unit = family._unit(unpacked)
-    part, powers = np.frexp(unit)
-    # In units of these powers of two, in which derivatives of ln p are of order one.
-    theta, steps = (np.ldexp(v, -powers) for v in _steps(theta, unit, HESSIAN_STEP, "theta"))
+    theta, steps = _steps(theta, unit, HESSIAN_STEP, "theta")
 
     def second(x):
-        log_prob = lambda t: family._log_prob(family._unpack(np.ldexp(t, powers), "theta"), x)
         with np.errstate(all="ignore"):
-            return _hessian(log_prob, theta, steps, "theta")
+            return _hessian(lambda t: family._log_prob(family._unpack(t, "theta"), x), theta, steps, "theta")
 
-    return _per_unit(-family._expect(unpacked, second, "theta", 10 / np.outer(part, part)), powers)
+    # ln p has derivatives of order one in these units, and rounding errors that are a part of them.
+    return -family._expect(unpacked, second, "theta", scale=10 / np.outer(unit, unit))
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
@@ -97,136 +104,22 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     center, total, squares = None, 0.0, 0.0
     # In blocks, so that memory is bounded.
     step = max(2, BLOCK // family.dim**2)
-    for part in (min(step, size - start) for start in range(0, size, step)):
-        with np.errstate(all="ignore"):
-            x = family._sample(unpacked, (part,), rng)
-            scores = finite(filled(family._score(unpacked, x)), "`theta`", "score at every draw")
+    with np.errstate(all="ignore"):
+        for part in (min(step, size - start) for start in range(0, size, step)):
+            scores = filled(family._score(unpacked, family._sample(unpacked, (part,), rng)))
             if center is None:
-                family._told_apart(x, "theta")
                 # So that the largest score is about one, and neither its fourth power nor its error is out of range.
-                powers = -np.frexp(np.abs(scores).max(axis=-1))[1]
-            # Ten times quicker than ldexp.
-            scores = scores * np.ldexp(1.0, powers)[:, None]
+                unit = np.ldexp(1.0, np.frexp(np.abs(scores).max(axis=-1))[1])
+            scores = scores / unit[:, None]
             products = scores[:, None] * scores
             # From a number among them, so that little cancels where they are spread, and all where they aren't.
             center = products[..., :1].copy() if center is None else center
             products -= center
             total, squares = total + products.sum(axis=-1), squares + (products * products).sum(axis=-1)
-    mean = total / size
-    error = np.sqrt(np.maximum(squares / size - mean**2, 0) / (size - 1))
-    return Estimate(_per_unit(center[..., 0] + mean, powers), _per_unit(error, powers))
-
-
-def empirical_fisher(scores: ArrayLike) -> np.ndarray:
-    """The mean of SSᵀ over given `scores`, shape (N, dim), one row for each observation: SᵀS/N, shape (dim, dim).
-
-    It estimates the Fisher matrix at θ if the data were drawn from p_θ. From other data it is in general another
-    matrix, and following it is no natural gradient descent (Kunstner, Balles and Hennig, NeurIPS 2019).
-    With fewer scores than parameters it is singular.
-
-    Examples
-    --------
-    >>> empirical_fisher([[1, 0], [0, 2]])
-    array([[0.5, 0. ],
-           [0. , 2. ]])
-    """
-    scores = arrays.table(scores, "scores")
-    return _gram(lambda: [scores.T], len(scores), scores=scores) / len(scores)
-
-
-def fisher_from_data(family: Family, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
-    """The empirical Fisher matrix, shape (dim, dim), in float64, of scores at observations x, never all in memory.
-
-    Parameters
-    ----------
-    family : Family
-    theta : array_like, shape (dim,)
-    x : array_like, shape (..., *event)
-
-    Examples
-    --------
-    >>> from natgrad import Bernoulli
-    >>> fisher_from_data(Bernoulli(), [0.5], [0, 1, 1])
-    array([[4.]])
-    """
-    found = EmpiricalFisher(arrays.instance(family, "family", Family).dim)
-    found.observe(family, theta, x)
-    return found.matrix()
-
-
-class EmpiricalFisher:
-    """An empirical Fisher matrix of `dim` parameters that grows with the data, part by part, in float64.
-
-    Each process or machine holds one for its own part of the data, and sends that back: dim² numbers, however many the
-    data. They are added up in any order.
-
-    Examples
-    --------
-    >>> first, second = EmpiricalFisher(2), EmpiricalFisher(2)
-    >>> first.add([[1, 0]])
-    >>> second.add([[0, 2], [0, 1]])
-    >>> (first + second).matrix().round(6)
-    array([[0.333333, 0.      ],
-           [0.      , 1.666667]])
-
-    With Dask, for chunks of a `dask.array` x of observations (``pip install natgrad[dask]``)::
-
-        @dask.delayed
-        def part(chunk):
-            found = EmpiricalFisher(2)
-            found.observe(Gaussian(), theta, chunk)
-            return found
-
-        parts = dask.compute(*map(part, x.to_delayed().ravel()))
-        matrix = sum(parts, start=EmpiricalFisher(2)).matrix()
-    """
-
-    def __init__(self, dim: int):
-        self.dim, self.count = arrays.count(dim, "dim"), 0
-        self._sum = np.zeros((self.dim, self.dim))
-
-    def add(self, scores: ArrayLike) -> None:
-        """Add scores, shape (N, dim)."""
-        scores = arrays.table(scores, "scores")
-        if scores.shape[1] != self.dim:
-            raise ValueError(f"`scores` must have {self.dim} columns, but their shape is {scores.shape}.")
-        step = max(BLOCK // self.dim, 4 * self.dim)
-        blocks = lambda: (scores[i : i + step].astype(float, copy=False).T for i in range(0, len(scores), step))
-        self._include(_gram(blocks, len(scores), scores=scores), len(scores), "scores")
-
-    def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:
-        """Add the scores of a family at θ, shape (dim,), for observations x, shape (..., *event)."""
-        if arrays.instance(family, "family", Family).dim != self.dim:
-            raise ValueError(f"`family` must have {self.dim} parameters, but it has {family.dim}.")
-        (theta, unpacked), x = family._point(theta), arrays.numbers(x, "x")
-        family._batch(x)
-        rows = x.reshape(-1, *family.event)
-        # The scores of a part, coordinates first, and what it takes to compute them, stay in the cache.
-        step = max(256, BLOCK // 8 // self.dim)
-        parts = lambda: (rows[i : i + step].astype(np.float64, copy=False) for i in range(0, len(rows), step))
-        blocks = lambda: (family._score(unpacked, family._observation(part)) for part in parts())
-        self._include(_gram(blocks, len(rows), theta=theta, x=x), len(rows), "x")
-
-    def __add__(self, other: EmpiricalFisher) -> EmpiricalFisher:
-        if not isinstance(other, EmpiricalFisher):
-            return NotImplemented
-        if other.dim != self.dim:
-            raise ValueError(f"`other` must have {self.dim} parameters, but it has {other.dim}.")
-        both = EmpiricalFisher(self.dim)
-        for part in self, other:
-            both._include(part._sum, part.count, "other")
-        return both
-
-    def _include(self, total: np.ndarray, count: int, name: str) -> None:
-        with np.errstate(over="ignore"):
-            self._sum = arrays.in_range(self._sum + total, name)
-        self.count += count
-
-    def matrix(self) -> np.ndarray:
-        """The mean of SSᵀ over all scores so far, shape (dim, dim)."""
-        if not self.count:
-            raise ValueError("`scores` must be added before their mean is taken, but there are none.")
-        return self._sum / self.count
+        mean = total / size
+        error = np.sqrt(np.maximum(squares / size - mean**2, 0) / (size - 1))
+        units = np.outer(unit, unit)
+        return Estimate(*(arrays.in_range(part * units, "theta") for part in (center[..., 0] + mean, error)))
 
 
 def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
@@ -245,36 +138,3 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     """
     fisher = arrays.instance(family, "family", Family).fisher(theta)
     return Dense._from_factor(*arrays.positive_definite(fisher, "theta", "have a Fisher matrix that is"))
-
-
-def _per_unit(matrix: np.ndarray, powers: np.ndarray) -> np.ndarray:
-    """For θ itself, a matrix that was found for θ in units of these powers of two."""
-    with np.errstate(all="ignore"):
-        return arrays.in_range(np.ldexp(matrix, -powers[:, None] - powers), "theta")
-
-
-def _gram(blocks: Callable[[], Iterable[Sequence[np.ndarray]]], count: int, **sources: np.ndarray) -> np.ndarray:
-    """The sum of S Sᵀ over blocks of `count` scores, coordinates first, made of arrays not yet checked to be finite."""
-    with np.errstate(all="ignore"):
-        total = sum(map(_products, blocks()))
-        # What isn't finite in a score, and what is lost when it is squared, shows in the sum of its squares.
-        squares = np.diagonal(total)
-        for name, value in sources.items() if not np.isfinite(squares).all() else ():
-            arrays.real(value, name)
-        lost = ~(squares >= count * np.finfo(squares.dtype).tiny) | np.isinf(squares)
-        if lost.any() and any(filled(scores)[lost].any() for scores in blocks()):
-            names = " and ".join(f"`{name}`" for name in sources)
-            raise ValueError(
-                f"{names} must give scores whose squares are in the range of {squares.dtype}, "
-                f"but a sum of {count} squares is {squares[lost][0]:.6g}."
-            )
-    return total
-
-
-def _products(scores: Sequence[np.ndarray]) -> np.ndarray:
-    # A few arrays are multiplied in pairs, twice as quickly as put together.
-    if isinstance(scores, np.ndarray) or len(scores) > FEW:
-        scores = filled(scores)
-        return scores @ scores.T
-    scores = np.broadcast_arrays(*scores)
-    return np.array([[first @ second for second in scores] for first in scores])

@@ -1,4 +1,4 @@
-"""Mahalanobis metrics and their doors (sections 2.1 and 2.2): a covariance, a frame and scores are different matrices.
+"""More metrics, and their doors (sections 2.1 and 2.2): a covariance, a frame and scores are different matrices.
 
 Each has a function of its own, so that nobody inverts the wrong one.
 """
@@ -14,21 +14,57 @@ from . import arrays
 from .metric import Dense, Metric
 
 
+class Diagonal(Metric):
+    """The metric of a diagonal G with positive entries, shape (..., n).
+
+    Examples
+    --------
+    >>> Diagonal([1, 0.5]).solve([1, 1])
+    array([1., 2.])
+    """
+
+    _bears_nan = True
+
+    def __init__(self, entries: ArrayLike):
+        self._entries = arrays.frozen(arrays.positive(entries, "entries"))
+        *batch, self.dim = self._entries.shape
+        self.batch, self.dtype = tuple(batch), self._entries.dtype
+
+    def _apply(self, v):
+        return self._entries * v
+
+    def _solve(self, g):
+        return g / self._entries
+
+    def _whiten(self, v):
+        return np.sqrt(self._entries) * v
+
+    def _unwhiten(self, w):
+        return w / np.sqrt(self._entries)
+
+    def _damped(self, damping):
+        return Diagonal(self._entries + damping)
+
+
 class Dual(Metric):
     """The metric G⁻¹ of another one, in which vectors and covectors have changed places. Nothing is inverted.
 
     Examples
     --------
-    >>> Dual(Dense([[4, 0], [0, 9]])).apply([4, 9])
+    >>> dual = Dual(Dense([[4, 0], [0, 9]]))
+    >>> dual
+    Dual(metric=Dense(n=2))
+    >>> dual.apply([4, 9])
     array([1., 1.])
     """
 
     def __init__(self, metric: Metric):
         self._metric = arrays.instance(metric, "metric", Metric)
         self.dim, self.batch, self.dtype = metric.dim, metric.batch, metric.dtype
+        self._bears_nan = metric._bears_nan
 
-    def _checked(self, verb, **values):
-        return self._metric._checked(verb, **values)
+    def _traits(self):
+        return {"metric": self._metric}
 
     def _apply(self, v):
         return self._metric._solve(v)
@@ -42,11 +78,34 @@ class Dual(Metric):
     def _squared_dual_norm(self, g):
         return self._metric._squared_norm(g)
 
+    def _whiten(self, v):
+        return self._metric._whiten_dual(v)
+
+    def _unwhiten(self, w):
+        return self._metric._unwhiten_dual(w)
+
+    def _whiten_dual(self, g):
+        return self._metric._whiten(g)
+
+    def _unwhiten_dual(self, w):
+        return self._metric._unwhiten(w)
+
+
+def euclidean(n: int) -> Metric:
+    """The metric G = I of ordinary space in n dimensions.
+
+    Examples
+    --------
+    >>> euclidean(2).norm([3, 4])
+    np.float64(5.0)
+    """
+    return Diagonal(np.ones(arrays.count(n, "n")))
+
 
 def from_covariance(cov: ArrayLike) -> Metric:
     """The Mahalanobis metric of a symmetric positive definite covariance matrix Σ, shape (..., n, n) (section 2.2).
 
-    That is, ‖v‖² = vᵀ Σ⁻¹ v. G = Σ⁻¹ is never formed: `solve(g)` is Σ g.
+    That is, ‖v‖² = vᵀ Σ⁻¹ v. G = Σ⁻¹ is never formed: `solve(g)` is Σ g. What is refused is said at `Dense`.
 
     Examples
     --------
@@ -61,7 +120,7 @@ def from_frame(frame: ArrayLike) -> Metric:
 
     M, shape (..., n, n), is any invertible matrix; ‖M w‖ is the Euclidean length of the coordinates w.
     Norms come from an orthogonal factorisation of M, so that its condition number is not squared.
-    A `ValueError` is raised if M is singular up to rounding, or so large or small that Σ can't be represented.
+    A `ValueError` is raised if M, its rows scaled to length one, has no digits to be solved with (see `Dense`).
 
     Examples
     --------
@@ -76,7 +135,7 @@ def from_scores(scores: ArrayLike) -> Metric:
 
     The columns must be linearly independent, hence N ≥ n; for fewer scores there is `LowRank`.
     Norms come from an orthogonal factorisation of S, so that its condition number is not squared.
-    A `ValueError` is raised if columns depend on each other, or are so large or small that G can't be represented.
+    A `ValueError` is raised if S, its columns scaled to length one, has no digits to be solved with (see `Dense`).
 
     Examples
     --------
@@ -92,25 +151,13 @@ def from_scores(scores: ArrayLike) -> Metric:
 
 def _of_columns(a: np.ndarray, count: int, name: str, property: str) -> Dense:
     """The metric AᵀA / count of an A with independent columns, shape (..., N, n)."""
-    *_, rows, n = a.shape
-    eps, tiny = np.finfo(a.dtype).eps, np.finfo(a.dtype).tiny
     with np.errstate(all="ignore"):
         tensor = a.mT @ a / count
-    squares = np.diagonal(tensor, axis1=-2, axis2=-1)
-    if not arrays.all_finite(tensor) or (squares[a.any(axis=-2)] < tiny).any():
-        raise ValueError(
-            f"`{name}` must have squares within the range of {a.dtype}, but its largest entry is {np.abs(a).max():.6g}."
-        )
-    r = np.linalg.qr(a, mode="r")
-    # In columns of length one, so that a change of units changes no decision, except for a column of zeros, which stays
-    # what it is. Roundings of many rows add up like the root of their number.
-    lengths = np.sqrt(np.where(squares == 0, 1, squares))
-    singular = np.linalg.svd(r / lengths[..., None, :], compute_uv=False)
-    if not (singular[..., -1] > max(math.sqrt(rows), n) * eps * singular[..., 0]).all():
-        smallest = np.linalg.svd(r, compute_uv=False).min()
-        raise ValueError(f"`{name}` must {property}, but its smallest singular value is {smallest:.6g}.")
-    # A = Q R with Q orthogonal, hence AᵀA = RᵀR; the signs make the diagonal positive.
-    r *= np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None] / math.sqrt(count)
-    metric = Dense._from_factor(tensor, r.mT)
-    metric._rounded = True
-    return metric
+        # AᵀA = RᵀR for A = Q R with Q orthogonal; the signs make the diagonal of R positive.
+        r = np.linalg.qr(a, mode="r")
+        r *= np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None] / math.sqrt(count)
+        squares = arrays.in_range(np.diagonal(tensor, axis1=-2, axis2=-1), name, source=lambda: a.any(axis=-2))
+        if not (squares > 0).all() or not arrays.has_digits(r.mT, power=2):
+            smallest = np.linalg.svd(r, compute_uv=False).min()
+            raise ValueError(f"`{name}` must {property}, but its smallest singular value is {smallest:.6g}.")
+    return Dense._from_factor(tensor, r.mT)

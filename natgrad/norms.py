@@ -1,9 +1,9 @@
-"""Norms that no metric makes, with their dual norms and steepest directions: section 1.2 is about any norm."""
+"""What a norm is, and two that no metric makes: section 1.2 is about any norm."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -17,43 +17,110 @@ HUGE = 1e300
 class Norm(ABC):
     """A way to measure vectors by ‖v‖, and covectors (gradients) by ‖g‖* = max {uᵀg : ‖u‖ = 1} (section 1.2).
 
-    A `Metric` does that too; here, more than one u may attain the maximum.
+    A norm of your own has three methods. They get finite arrays of floats, which they must not write to, with the
+    coordinates in the last axis and any axes before it, and return arrays of the same leading axes:
+
+    - ``_norm(v)`` and ``_dual_norm(g)``, which take the last axis away;
+    - ``_steepest(g)``, for g other than zero a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of them.
+
+    `_axes` is the number of axes that hold coordinates, if it isn't one, `_shape` their shape, if only one will do.
     """
 
-    _axes = 1  # how many of the last axes hold the coordinates
-    _shape: tuple[int, ...] | None = None  # of the coordinates, where only one will do
+    _axes = 1
+    _shape: tuple[int, ...] | None = None
+    _called = "norm"
+    # Whether the methods bear NaN and infinity, which are then looked for in the result only.
+    _bears_nan = False
     batch: tuple[int, ...] = ()
 
     @abstractmethod
     def _norm(self, v: np.ndarray) -> np.ndarray: ...
     @abstractmethod
     def _dual_norm(self, g: np.ndarray) -> np.ndarray: ...
-    # For g other than zero: the centre of the face of the unit ball on which uᵀg is largest.
     @abstractmethod
     def _steepest(self, g: np.ndarray) -> np.ndarray: ...
 
-    def _vectors(self, **values) -> list[np.ndarray]:
-        found = {name: arrays.vector(value, name) for name, value in values.items()}
-        expected = self._shape
-        for name, v in found.items():
-            shape = v.shape[-self._axes :]
-            if len(shape) < self._axes or shape != (expected := expected or shape):
-                wanted = f"coordinates of shape {expected}" if expected else f"{self._axes} axes of coordinates"
-                raise ValueError(f"`{name}` must have {wanted}, but its shape is {v.shape}.")
-        arrays.broadcast(**{name: v.shape[: -self._axes] for name, v in found.items()}, norm=self.batch)
-        return list(found.values())
+    def _traits(self) -> dict[str, object]:
+        """What a representation shows."""
+        return {}
 
-    def _checked(self, verb: Callable[[np.ndarray], np.ndarray], **value) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            return arrays.in_range(verb(*self._vectors(**value)), *value)
+    def __repr__(self) -> str:
+        traits = (f"{k}={f'{v:g}' if isinstance(v, float) else v}" for k, v in self._traits().items())
+        return f"{type(self).__name__}({', '.join(traits)})"
+
+    def _vectors(self, **values) -> list[np.ndarray]:
+        """The values as arrays whose leading axes broadcast, with each other and with those of the norm."""
+        found = [arrays.vector(value, name, finite=not self._bears_nan) for name, value in values.items()]
+        axes, expected = self._axes, self._shape
+        for name, v in zip(values, found, strict=True):
+            shape = v.shape[-axes:]
+            if len(shape) < axes or shape != (expected := expected or shape):
+                if expected and axes == 1:
+                    wanted = f"length {expected[0]} in its last axis"
+                else:
+                    wanted = f"coordinates of shape {expected}" if expected else f"{axes} axes of coordinates"
+                raise ValueError(f"`{name}` must have {wanted}, but its shape is {v.shape}.")
+        if self.batch or len(found) > 1:
+            shapes = {name: v.shape[:-axes] for name, v in zip(values, found, strict=True)}
+            arrays.broadcast(**shapes, **{self._called: self.batch})
+        return found
+
+    def _checked(self, hook: Callable, axes: int = 0, never_zero: bool = False, /, **values) -> np.ndarray:
+        """What a hook makes of a vector, or of the difference of two: numbers, or what has `axes` axes of its own."""
+        vectors = self._vectors(**values)
+        v = vectors[0]
+        source = lambda: never_zero or v.any(axis=self._last)
+        try:
+            with np.errstate(all="ignore"):
+                if len(vectors) > 1:
+                    v = v - vectors[1]
+                    if not self._bears_nan:
+                        arrays.in_range(v, *values)
+                return arrays.in_range(np.asarray(hook(v)), *values, source=source, axes=axes)[()]
+        except ValueError:
+            _refuse_infinite(values, vectors)
+            raise
+
+    def _paired(self, product: Callable, scale: Callable, /, **values) -> np.ndarray:
+        """A bilinear function of two vectors whose rounding errors are relative to a scale."""
+        u, v = vectors = self._vectors(**values)
+        unit = max(
+            1.0, np.maximum.reduce(u, axis=None), -np.minimum.reduce(u, axis=None)
+        )  # what was lost on the way may be multiplied by as much
+        exact = lambda sizes: (sizes >= unit * arrays.LOWEST[u.dtype]) & (sizes < np.inf)
+        source = lambda: ~exact(scale(u, v)) & u.any(axis=self._last) & v.any(axis=self._last)
+        try:
+            with np.errstate(all="ignore"):
+                return arrays.in_range(np.asarray(product(u, v)), *values, source=source, unit=unit)[()]
+        except ValueError:
+            _refuse_infinite(values, vectors)
+            raise
+
+    @property
+    def _last(self) -> tuple[int, ...]:
+        """The axes of the coordinates."""
+        return (-1,) if self._axes == 1 else (-2, -1)
 
     def norm(self, v: ArrayLike) -> np.ndarray:
-        """The norm ‖v‖ of vectors, shape (...); it overflows only if the result does."""
+        """The norm ‖v‖ of vectors, shape (...).
+
+        >>> PNorm(1).norm([[3, -4], [1, 1]])
+        array([7., 2.])
+        """
         return self._checked(self._norm, v=v)
 
     def dual_norm(self, g: ArrayLike) -> np.ndarray:
-        """The dual norm ‖g‖* = max {uᵀg : ‖u‖ = 1} of covectors, shape (...); it overflows only if the result does."""
+        """The dual norm ‖g‖* = max {uᵀg : ‖u‖ = 1} of covectors, shape (...): the steepest slope of section 1.2.
+
+        >>> PNorm(1).dual_norm([[3, -4], [1, 1]])
+        array([4., 1.])
+        """
         return self._checked(self._dual_norm, g=g)
+
+
+def _refuse_infinite(names: Iterable[str], vectors: list[np.ndarray]) -> None:
+    for name, v in zip(names, vectors, strict=True):
+        arrays.real(v, name)
 
 
 class PNorm(Norm):
@@ -72,6 +139,8 @@ class PNorm(Norm):
 
     Examples
     --------
+    >>> PNorm(1)
+    PNorm(p=1)
     >>> PNorm(1).norm([3, -4]), PNorm(1).dual_norm([3, -4])
     (np.float64(7.0), np.float64(4.0))
     """
@@ -80,8 +149,9 @@ class PNorm(Norm):
         p = arrays.numbers(p, "p")
         if p.ndim or not p >= 1:
             raise ValueError(f"`p` must be a single number from 1 to infinity, but it is {p}.")
+        self.p = float(p)
+        self._p = min(self.p, HUGE)
         # Of the exponents p and q, q − 1 = 1/(p − 1) keeps its digits where q is close to one.
-        self._p = min(float(p), HUGE)
         self._q_less_one = 1 / max(self._p - 1, 1 / HUGE)
         # In float32 one leaves every type what it is.
         self._weights = np.ones(1, np.float32)
@@ -89,40 +159,40 @@ class PNorm(Norm):
             self._weights = arrays.frozen(arrays.positive(weights, "weights"))
             self._shape, self.batch = self._weights.shape[-1:], self._weights.shape[:-1]
 
+    def _traits(self):
+        return {"p": self.p} | ({"n": self._shape[0]} if self._shape else {})
+
     def _norm(self, v):
-        return self._length(v, self._p, 1)
+        return self._length(np.abs(v) * self._weights, self._p)
 
     def _dual_norm(self, g):
-        return self._length(g, 1 + self._q_less_one, -1)
-
-    def _length(self, v, p, sign):
-        largest, top, power = self._relative(v, sign)
-        length = np.ldexp(largest * power(p).sum(axis=-1, keepdims=True) ** (1 / p), top)
-        return self._like(v, length.squeeze(-1))
+        return self._length(np.abs(g) / self._weights, 1 + self._q_less_one)
 
     def _steepest(self, g):
-        *_, power = self._relative(g, -1)
-        total = power(1 + self._q_less_one).sum(axis=-1, keepdims=True)
-        return self._like(g, np.sign(g) * power(self._q_less_one) / total ** (1 / self._p) / self._weights)
+        # uᵢ = ±|gᵢ/wᵢ|^(q − 1)/wᵢ up to a factor.
+        powers = self._powers(np.abs(g) / self._weights, self._q_less_one)
+        total = self._powers(np.abs(g) / self._weights, 1 + self._q_less_one).sum(axis=-1, keepdims=True)
+        return (np.sign(g) * powers / total ** (1 / self._p) / self._weights).astype(self._dtype(g))
 
-    def _like(self, v, result):
-        return result.astype(np.result_type(v, self._weights))[()]
+    def _length(self, sizes, p):
+        if p in (1, HUGE):
+            return sizes.sum(axis=-1) if p == 1 else sizes.max(axis=-1)
+        largest = sizes.max(axis=-1, keepdims=True, initial=np.finfo(sizes.dtype).tiny)
+        # Rounding errors in powers of quotients are as much smaller after the root.
+        length = largest[..., 0] * ((sizes / largest).astype(np.float64) ** p).sum(axis=-1) ** (1 / p)
+        return length.astype(sizes.dtype)
 
-    def _relative(self, v: np.ndarray, sign: int) -> tuple:
-        """The largest of the w^sign |v|, its power of two, and a function for powers of them all divided by it.
+    def _dtype(self, v):
+        return np.result_type(v, self._weights)
 
-        Mantissas and exponents are kept apart, so that no product overflows.
-        """
-        (mantissa, exponent), (m, e) = (np.frexp(array.astype(np.float64)) for array in (v, self._weights))
-        mantissa, exponent = np.abs(mantissa) * m**sign, exponent + sign * e
-        top = np.where(mantissa > 0, exponent, exponent.min()).max(axis=-1, keepdims=True)
-        sizes = np.ldexp(mantissa, exponent - top)
+    @staticmethod
+    def _powers(sizes: np.ndarray, p: float) -> np.ndarray:
+        """tᵖ for sizes divided by the largest; for t close to one from 1 − t, which t itself has lost."""
+        sizes = sizes.astype(np.float64)
         largest = sizes.max(axis=-1, keepdims=True)
         largest[largest == 0] = 1
         t = sizes / largest
-        # A large power of a t close to one needs its distance from one, which t itself has lost.
-        logs = np.log1p((sizes - largest) / largest)
-        return largest, top, lambda exponent: np.where(t > 0.5, np.exp(exponent * logs), t**exponent)
+        return np.where(t > 0.5, np.exp(p * np.log1p((sizes - largest) / largest)), t**p)
 
 
 class Spectral(Norm):
@@ -141,7 +211,7 @@ class Spectral(Norm):
     _axes = 2
 
     def _norm(self, v):
-        return np.linalg.svd(v, compute_uv=False)[..., 0][()]
+        return np.linalg.svd(v, compute_uv=False)[..., 0]
 
     def _dual_norm(self, g):
         return np.linalg.svd(g, compute_uv=False).sum(axis=-1)

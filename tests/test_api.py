@@ -43,7 +43,8 @@ def test_modules_on_the_page_define_nothing_that_only_looks_public():
     for module in set(MODULES) - {"natgrad.figures"}:
         for name, value in vars(__import__(module, fromlist=["x"])).items():
             if getattr(value, "__module__", None) == module and not name.startswith("_") and value.__doc__:
-                assert name in natgrad.__all__, f"{module}.{name}"
+                # A tuple that is returned has a place on the page, though nobody makes one.
+                assert name in natgrad.__all__ or issubclass(value, tuple), f"{module}.{name}"
 
 
 def shown(docstring):

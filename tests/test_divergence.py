@@ -3,7 +3,7 @@
 import mpmath as mp
 import numpy as np
 import pytest
-from scipy import integrate, special, stats
+from scipy import integrate, stats
 from tolerances import EXACT, ORDER, QUADRATURE, assert_close
 
 import natgrad as ng
@@ -166,26 +166,9 @@ def test_the_series_has_as_many_terms_as_asked_for():
     assert_close(seven[:3], three, EXACT)
 
 
-def gamma_potential(shape, rate):
-    return special.gammaln(shape) - shape * np.log(rate)
-
-
 # By their potentials A, 1 + χ² is exp(A(2η_q − η_p) − 2A(η_q) + A(η_p)).
 EXPONENTIAL = [
-    (ng.Exponential(), [2.0], [1.3], 1.3**2 / (2 * 0.6) - 1),
     (ng.Poisson(), [2.0], [3.0], np.expm1(0.5)),
-    (
-        ng.Gamma(),
-        [2.0, 3.0],
-        [2.5, 2.7],
-        np.expm1(gamma_potential(3.0, 2.4) + gamma_potential(2.0, 3.0) - 2 * gamma_potential(2.5, 2.7)),
-    ),
-    (
-        ng.Beta(),
-        [2.0, 3.0],
-        [2.5, 2.7],
-        np.expm1(special.betaln(3.0, 2.4) + special.betaln(2.0, 3.0) - 2 * special.betaln(2.5, 2.7)),
-    ),
     (ng.Categorical(3), [0.2, 0.3], [0.3, 0.1], 0.1**2 / 0.2 + 0.2**2 / 0.3 + 0.1**2 / 0.5),
     # Two independent coordinates, of which one stays: 1 + χ² = τ_q/√(τ_p(2τ_q − τ_p)).
     (ng.MultivariateGaussian(2), [0, 0, 1, 0, 1], [0, 0, 0.8, 0, 1], 0.8 / np.sqrt(0.6) - 1),
@@ -203,14 +186,11 @@ def test_chi2_of_exponential_families_in_closed_form(family, p, q, expected):
 @pytest.mark.parametrize(
     ("family", "p", "edge", "beyond"),
     [
-        (ng.Exponential(), [2.0], [1.0], [0.3]),
-        (ng.Gamma(), [2.0, 3.0], [1.0, 3.0], [2.0, 1.4]),
-        (ng.Beta(), [2.0, 3.0], [1.0, 3.0], [2.0, 1.2]),
         (ng.MultivariateGaussian(1), [0, 1], [0, 0.5], [1, 0.2]),
         (ng.MultivariateGaussian(2), [0, 0, 1, 0, 1], [0, 0, 0.5, 0, 1], [1, 0, 0.75, 0.4, 0.6]),
         (ng.MultivariateGaussian(2), [0, 0, 16, 0, 16], [0, 0, 8, 0, 16], [1, 0, 9, 3, 6]),
         (ng.MultivariateGaussian(2), [0, 0, 1, 0, 1], [0, 0, 1, 0, 0.5], [1, 0, 1, 0, 0.4]),
-        (ng.reparametrize(BELL, ng.gaussian_mean_variance), [0.0, 0.25], [0.0, 0.5], [3.0, 0.8]),
+        (ng.reparametrize(BELL, ng.gaussian_mean_scale), [0.0, 0.5], [0.0, 0.5**0.5], [3.0, 0.8]),
     ],
 )
 def test_chi2_is_infinite_where_the_integral_diverges(family, p, edge, beyond):
@@ -220,11 +200,13 @@ def test_chi2_is_infinite_where_the_integral_diverges(family, p, edge, beyond):
         assert np.isfinite(family.kl(p, q))
 
 
-def test_chi2_of_heavy_tails_is_finite():
-    p, q = stats.t(3, 0, 1), stats.t(3, 0.5, 2)
-    pieces = [(-np.inf, -5), (-5, 0), (0, 5), (5, np.inf)]
-    expected = sum(integrate.quad(lambda x: q.pdf(x) ** 2 / p.pdf(x), a, b, epsabs=1e-13)[0] for a, b in pieces) - 1
-    assert_close(ng.chi2_divergence(ng.StudentT(3), [0, 1], [0.5, 2]), expected, QUADRATURE)
+def test_chi2_of_logits_is_that_of_their_probabilities():
+    assert_close(ng.chi2_divergence(ng.Softmax(2), [0.4], [-1]), coin_chi2(0.4, -1), QUADRATURE)
+
+
+def coin_chi2(*logits):
+    p, q = (1 / (1 + np.exp(-v)) for v in logits)
+    return (p - q) ** 2 / (p * (1 - p))
 
 
 def test_a_step_that_overflows_is_said_of_both_points():

@@ -188,9 +188,16 @@ STREAMED = [
     (ng.Gaussian(), [0.3, 2.0]),
     (ng.Bernoulli(), [0.3]),
     (ng.Categorical(3), [0.2, 0.5]),
-    (ng.Gamma(), [2.0, 0.5]),
+    (ng.Poisson(), [2.0]),
+    (ng.Softmax(3), [0.2, -0.5]),
     (ng.MultivariateGaussian(2), [0.3, -1.0, 2.0, 0.5, 1.0]),
 ]
+
+
+def streamed(family, theta, x):
+    found = ng.EmpiricalFisher(family.dim)
+    found.observe(family, theta, x)
+    return found.matrix()
 
 
 @pytest.mark.parametrize(("family", "theta"), STREAMED)
@@ -198,16 +205,16 @@ def test_from_data_without_the_scores(family, theta):
     for size in 1, 10, 100_000:
         x = family.sample(theta, size, np.random.default_rng(0))
         scores = family.score(theta, x)
-        found = ng.fisher_from_data(family, theta, x)
+        found = streamed(family, theta, x)
         assert_close(found, np.einsum("ni,nj->ij", scores, scores) / size, EXACT)
-    assert_close(ng.fisher_from_data(family, theta, x.reshape(10, -1, *family.event)), found, EXACT)
+    assert_close(streamed(family, theta, x.reshape(10, -1, *family.event)), found, EXACT)
 
 
 def test_memory_does_not_grow_with_the_data():
     theta, rng = [0.3, 2.0], np.random.default_rng(0)
     for size in 1_000_000, 3_000_000:
         x = np.ones(size)
-        assert peak_memory(lambda x=x: ng.fisher_from_data(ng.Gaussian(), theta, x)) < 2**20
+        assert peak_memory(lambda x=x: streamed(ng.Gaussian(), theta, x)) < 2**20
     for size in 100_000, 400_000:
         assert peak_memory(lambda n=size: ng.fisher_monte_carlo(ng.Gaussian(), theta, n, rng)) < 8 * 2**20
 
@@ -276,14 +283,7 @@ def test_draws_do_not_depend_on_the_blocks():
 
 @pytest.mark.parametrize(
     ("family", "theta"),
-    [
-        (ng.Gaussian(), [0, 1e100]),
-        (ng.Gaussian(), [0, 1.6e-154]),
-        (ng.Exponential(), [1e85]),
-        (ng.Exponential(), [1e-80]),
-        (ng.Gamma(), [2.0, 1e-100]),
-        (ng.Beta(), [1e20, 1e20]),
-    ],
+    [(ng.Gaussian(), [0, 1e100]), (ng.Gaussian(), [0, 1e-100]), (ng.Poisson(), [1e8]), (ng.Poisson(), [1e9])],
 )
 def test_by_sampling_in_any_unit(family, theta):
     fisher = family.fisher(theta)
@@ -294,15 +294,32 @@ def test_by_sampling_in_any_unit(family, theta):
     assert (error < 0.1 * scale(fisher)).all()
 
 
-def test_by_expectation_in_any_unit():
-    for family, theta in (ng.Bernoulli(), [1e-300]), (ng.Gaussian(), [0, 1.6e-154]), (ng.Gaussian(), [0, 6e153]):
-        fisher = family.fisher(theta)
-        assert_close(ng.fisher_information(family, theta), fisher, QUADRATURE, scale(fisher))
+FAR = [
+    (ng.Bernoulli(), [1e-100]),
+    (ng.Gaussian(), [0, 1e-100]),
+    (ng.Gaussian(), [0, 1e100]),
+    (ng.Softmax(2), [-20]),
+    (ng.Softmax(2), [600]),
+    *((ng.Poisson(), [rate]) for rate in (1e-60, 1e-8, 30, 3e3, 1e6, 1e9)),
+    (ng.MultivariateGaussian(3), [1, 2, 3, 2, 0.5, 1, -0.3, 0.2, 4]),
+]
+
+
+@pytest.mark.parametrize(("family", "theta"), FAR)
+def test_by_expectation_in_any_unit(family, theta):
+    fisher = family.fisher(theta)
+    assert_close(ng.fisher_information(family, theta), fisher, QUADRATURE, scale(fisher))
 
 
 @pytest.mark.parametrize(
     ("family", "theta"),
-    [(ng.StudentT(3), [1e3, 1e-5]), (ng.Bernoulli(), [1 - 1e-10]), (ng.Bernoulli(), [1e-300])],
+    [
+        (ng.Bernoulli(), [1 - 1e-10]),
+        (ng.Bernoulli(), [1e-100]),
+        (ng.Gaussian(), [0, 4.678000405187574e77]),
+        (ng.Categorical(4), [1e-3, 1e-3, 0.997]),
+        (ng.MultivariateGaussian(2), [3e-7, -2e-7, 2e12, 5e11, 1e12]),
+    ],
 )
 def test_the_mean_hessian_with_parameters_far_from_one(family, theta):
     fisher = family.fisher(theta)
@@ -312,48 +329,33 @@ def test_the_mean_hessian_with_parameters_far_from_one(family, theta):
 def test_what_differences_cannot_reach_is_said_of_theta():
     with pytest.raises(ValueError, match="^`theta` must not dwarf the length over which ln p changes, but it is 1 wh"):
         ng.fisher_from_hessian(ng.Bernoulli(), [1 - 1e-15])
-    for family, theta in (ng.Beta(), [1e22, 1e10]), (ng.Gaussian(), [1, 1e40]):
-        with pytest.raises(ValueError, match="^`theta` must "):
-            ng.fisher_from_hessian(family, theta)
+    with pytest.raises(ValueError, match="^`theta` must "):
+        ng.fisher_from_hessian(ng.Gaussian(), [1, 1e40])
 
 
 def test_a_metric_that_is_singular_is_said_of_theta():
-    message = "^`theta` must have a Fisher matrix that is positive definite, but its smallest eigenvalue is"
+    message = "^`theta` must have a Fisher matrix that is positive definite beyond rounding, but"
+    # Two outcomes, both nearly certain to be one of them: no digit of what tells them apart is left.
     with pytest.raises(ValueError, match=message):
-        ng.fisher_metric(ng.Gamma(), [1e17, 1])
+        ng.fisher_metric(ng.Categorical(3), [0.5, 0.5 - 2**-53])
 
 
-# Where numbers between zero and one, or counts, are hardest to draw.
-HARD = [
-    *((ng.Beta(), theta) for theta in ([1, 0.05], [0.1, 0.1], [1e14, 1], [3, 1e16], [1e6, 2e6])),
-    *((ng.Gamma(), theta) for theta in ([0.1, 2], [1e12, 1])),
-    *((ng.Poisson(), [rate]) for rate in (1e8, 1e9)),
-]
+def test_memory_fits_the_answer():
+    family, theta = ng.Categorical(1000), np.full(999, 1e-3)
+    assert peak_memory(lambda: ng.fisher_information(family, theta)) < 6 * 8e6
+    assert_close(ng.fisher_information(family, theta), family.fisher(theta), EXACT)
 
 
-@pytest.mark.parametrize(("family", "theta"), HARD)
-def test_draws_are_not_biased(family, theta):
-    value, error = ng.fisher_monte_carlo(family, theta, 200_000, np.random.default_rng(5))
-    assert (np.abs(value - family.fisher(theta)) <= MONTE_CARLO * error).all()
+def test_it_says_how_much_it_has_seen():
+    found = ng.EmpiricalFisher(2)
+    found.observe(ng.Gaussian(), [0, 1], np.zeros(5))
+    assert repr(found) == "EmpiricalFisher(dim=2, count=5)"
 
 
-@pytest.mark.parametrize(("family", "theta"), [(ng.Beta(), [0.01, 0.01]), (ng.Gamma(), [1e-3, 1])])
-def test_draws_that_float64_rounds_to_zero_are_refused(family, theta):
-    message = "^`theta` must have a score at every draw that float64 can hold, but one of its entries is -?(inf|nan)"
-    with pytest.raises(ValueError, match=message):
-        ng.fisher_monte_carlo(family, theta, 10_000, np.random.default_rng(0))
-    # Which are as close to zero as they can be for everybody else.
-    assert (family.sample(theta, 10_000, np.random.default_rng(0)) > 0).all()
-
-
-@pytest.mark.parametrize(
-    ("family", "theta"),
-    [
-        (ng.Gaussian(), [0, 4.678000405187574e77]),
-        (ng.Gaussian(), [0, 1.3775548425477169e135]),
-        (ng.Beta(), [4250, 551]),
-    ],
-)
-def test_hessians_whose_differences_are_as_good_as_they_get(family, theta):
-    fisher = family.fisher(theta)
-    assert_close(ng.fisher_from_hessian(family, theta), fisher, DIFFERENCES, scale(fisher))
+def test_outcomes_may_be_called_true_and_false():
+    x = np.array([True, False, True])
+    found = ng.EmpiricalFisher(1)
+    found.observe(ng.Bernoulli(), [0.3], x)
+    assert (found.matrix() == streamed(ng.Bernoulli(), [0.3], x.astype(float))).all()
+    assert (ng.Bernoulli().log_prob([0.3], x) == ng.Bernoulli().log_prob([0.3], [1, 0, 1])).all()
+    assert ng.Bernoulli().score([0.3], True) == ng.Bernoulli().score([0.3], 1)

@@ -43,7 +43,7 @@ CLOSE = np.array([1.0, 1 - 1e-9, 1 - 3e-13, 0.3])
 
 
 @pytest.mark.parametrize("p", EXPONENTS)
-@pytest.mark.parametrize("factor", [1, 1e-300, 1e300])
+@pytest.mark.parametrize("factor", [1, 1e-100, 1e100])
 @pytest.mark.parametrize("weights", [np.ones(4), WEIGHTS], ids=["one", "weights"])
 @pytest.mark.parametrize("v", [V, CLOSE], ids=["far apart", "close"])
 def test_values(p, factor, weights, v):
@@ -61,16 +61,6 @@ def test_the_steepest_direction_of_coordinates_that_are_close(p):
         length = mp.fsum(x**power for x in expected) ** (1 / power)
         expected = np.array([float(x / length) for x in expected])
     assert_close(ng.steepest_direction(g, ng.PNorm(p)), expected, DIVERGENCE, expected + 1e-300)
-
-
-def test_the_smallest_and_the_largest_numbers():
-    tiny, huge = np.nextafter(0, 1), np.finfo(float).max
-    for p in EXPONENTS:
-        norm = ng.PNorm(p)
-        for v in ([tiny, 0.0], [0.0, huge], [tiny, huge]):
-            assert_close([norm.norm(v), norm.dual_norm(v)], np.max(v) * np.ones(2), EXACT, np.max(v))
-        assert ng.PNorm(p, [1e-300, 1e300]).norm([1e300, 1e-300]) >= 1 - EXACT
-        assert norm.norm([0, 0]) == norm.dual_norm([0, 0]) == 0
 
 
 @pytest.mark.parametrize("p", EXPONENTS)
@@ -182,23 +172,6 @@ def test_the_choice_at_one_and_infinity_is_the_limit():
     assert_close(ng.steepest_direction(g, ng.PNorm(1e9)), ng.steepest_direction(g, ng.PNorm(INF)), OPTIMISER)
 
 
-@pytest.mark.parametrize("exponent", [-280, 280])
-def test_very_long_and_very_short_gradients(exponent):
-    factor = 10.0**exponent
-    for p in EXPONENTS:
-        norm = ng.PNorm(p, WEIGHTS)
-        assert_close(ng.steepest_direction(factor * V, norm), ng.steepest_direction(V, norm), EXACT)
-        assert_close(ng.directional_derivative(V, factor * V, norm), ng.directional_derivative(V, V, norm), EXACT)
-    spectral = ng.Spectral()
-    assert_close(spectral.norm(factor * MATRICES), factor * spectral.norm(MATRICES), EXACT)
-    best = ng.steepest_direction(MATRICES, spectral)
-    assert_close(ng.steepest_direction(factor * MATRICES, spectral), best, EXACT)
-    slopes = [ng.directional_derivative(g, u, spectral) for g, u in zip(MATRICES, MATRICES[::-1], strict=True)]
-    assert_close(
-        ng.directional_derivative(factor * MATRICES, MATRICES[::-1], spectral), np.multiply(factor, slopes), EXACT
-    )
-
-
 def test_weights_of_several_norms():
     weights, v = np.arange(1.0, 7.0).reshape(3, 2), np.array([[1.0, -2.0], [0.5, 3.0], [4.0, 1.0]])
     alone = [ng.PNorm(3, w).norm(u) for w, u in zip(weights, v, strict=True)]
@@ -226,3 +199,88 @@ def test_leading_axes_broadcast(p):
             assert_close(ng.steepest_direction(gradients, together)[i, j], best, EXACT)
             slope = ng.directional_derivative(gradient, V, alone)
             assert_close(ng.directional_derivative(gradients, V, together)[i, j], slope, EXACT)
+
+
+# A contract is not opt-in: every public norm that is no metric has examples here, and metrics have theirs elsewhere.
+NORMS = {
+    "1": (ng.PNorm(1), (4,)),
+    "3": (ng.PNorm(3), (4,)),
+    "infinity, weighted": (ng.PNorm(INF, WEIGHTS), (4,)),
+    "several": (ng.PNorm(1.5, np.stack([WEIGHTS, WEIGHTS[::-1]])), (4,)),
+    "spectral": (ng.Spectral(), (3, 4)),
+}
+
+
+def test_every_public_norm_has_an_example():
+    kinds = {v for v in map(vars(ng).get, ng.__all__) if isinstance(v, type) and issubclass(v, ng.Norm)}
+    kinds -= {v for v in kinds if issubclass(v, ng.Metric)}
+    assert kinds == {ng.Norm} | {type(norm) for norm, _ in NORMS.values()}
+
+
+@pytest.mark.parametrize("name", NORMS)
+def test_a_norm_its_dual_and_its_steepest_direction_belong_together(name):
+    norm, shape = NORMS[name]
+    rng = np.random.default_rng(0)
+    u, g = rng.standard_normal((2, 50, *(1 for _ in norm.batch), *shape))
+    axes = tuple(range(-len(shape), 0))
+    slope = lambda a, b: (a * b).sum(axis=axes)
+    best = ng.steepest_direction(g, norm)
+    assert_close(norm.norm(best), np.ones(best.shape[: -len(shape)]), EXACT)
+    assert_close(slope(best, g), norm.dual_norm(g), EXACT)
+    assert (np.abs(slope(u, g)) <= norm.norm(u) * norm.dual_norm(g) * (1 + EXACT)).all()
+    assert_close(ng.directional_derivative(g, u, norm), slope(u, g) / norm.norm(u), EXACT)
+    assert (norm.norm(u + g) <= (norm.norm(u) + norm.norm(g)) * (1 + EXACT)).all()
+    assert_close(norm.norm(-3 * u), 3 * norm.norm(u), EXACT)
+    assert not norm.norm(0 * u).any()
+    assert len(repr(norm)) < 80
+    assert repr(norm).startswith(type(norm).__name__)
+
+
+class Taxi(ng.Norm):
+    """What somebody else writes: streets run along the axes."""
+
+    def _norm(self, v):
+        return abs(v).sum(axis=-1)
+
+    def _dual_norm(self, g):
+        return abs(g).max(axis=-1)
+
+    def _steepest(self, g):
+        best = np.sign(g) * (abs(g) == abs(g).max(axis=-1, keepdims=True))
+        return best / abs(best).sum(axis=-1, keepdims=True)
+
+
+def test_a_norm_of_your_own():
+    g = np.array([[1.0, -2.0], [3.0, 3.0]])
+    for verb in "norm", "dual_norm":
+        assert_close(getattr(Taxi(), verb)(g), getattr(ng.PNorm(1), verb)(g), EXACT)
+    assert_close(ng.steepest_direction(g, Taxi()), ng.steepest_direction(g, ng.PNorm(1)), EXACT)
+    assert_close(ng.directional_derivative(g, [1, 1], Taxi()), [-0.5, 3], EXACT)
+    assert repr(Taxi()) == "Taxi()"
+    with pytest.raises(ValueError, match="^`v` must be finite, but it contains nan"):
+        Taxi().norm([1, np.nan])
+
+
+class Stiff(ng.Metric):
+    """A metric with nothing but the two methods that it needs."""
+
+    dim = 2
+
+    def _apply(self, v):
+        return v @ np.array([[2.0, 1.0], [1.0, 2.0]])
+
+    def _solve(self, g):
+        return g @ np.array([[2.0, -1.0], [-1.0, 2.0]]) / 3
+
+
+def test_a_metric_of_your_own():
+    mine, dense, v = Stiff(), ng.Dense([[2, 1], [1, 2]]), np.array([[1.0, -2.0], [3.0, 3.0]])
+    for verb in "apply", "solve", "norm", "squared_norm", "dual_norm", "squared_dual_norm":
+        assert_close(getattr(mine, verb)(v), getattr(dense, verb)(v), EXACT)
+        assert_close(getattr(ng.Dual(mine), verb)(v), getattr(ng.Dual(dense), verb)(v), EXACT)
+    assert_close(ng.steepest_direction(v, mine), ng.steepest_direction(v, dense), EXACT)
+    assert_close(mine.inner(v, v[::-1]), dense.inner(v, v[::-1]), EXACT)
+    assert_close(mine.damped(0.5).as_matrix(), [[2.5, 1], [1, 2.5]], EXACT)
+    assert repr(ng.Dual(mine)) == "Dual(metric=Stiff(n=2))"
+    with pytest.raises(ValueError, match="^`metric` must hold a factor of G to whiten with"):
+        mine.whiten(v)

@@ -207,3 +207,28 @@ def test_the_first_coordinate_that_differences_cannot_reach_is_named():
 def test_the_promised_digits(name):
     exact, f = mp.diff(getattr(mp, name), 0.3), getattr(np, name)
     assert abs(ng.numerical_gradient(lambda x: f(x[0]), [0.3])[0] - float(exact)) < 1e-12
+
+
+@pytest.mark.parametrize(("derivative", "closest"), [(ng.numerical_gradient, 2e-3), (ng.numerical_hessian, 1.4e-2)])
+def test_a_unit_that_is_too_long_is_refused(derivative, closest):
+    log = lambda x: np.log(x[0])
+    with pytest.raises(ValueError, match=r"^`unit` must be a length over which `f` hardly bends, but steps of 0.0"):
+        derivative(log, [closest])
+    # Or what is returned is right to three digits and more.
+    refused = []
+    for x in np.geomspace(closest, 1, 60):
+        exact = 1 / x if derivative is ng.numerical_gradient else -1 / x**2
+        try:
+            assert abs(derivative(log, [x]).item() / exact - 1) < 1.1e-3
+        except ValueError:
+            refused.append(x)
+    assert len(refused) > 1
+    assert_close(ng.numerical_gradient(log, [0.002], 0.002), [500], DIFFERENCES)
+
+
+def test_a_small_derivative_beside_a_large_one_is_no_reason_to_refuse():
+    assert_close(ng.numerical_gradient(lambda x: 1e6 * x[0] + 1e-9 * np.exp(x[1]), [0, 0]), [1e6, 0], DIFFERENCES)
+    assert abs(ng.numerical_gradient(lambda x: 7.0, [0.3])) < 1e-11
+    # Each output is judged for itself.
+    with pytest.raises(ValueError, match="^`unit` must be a length"):
+        ng.numerical_gradient(lambda x: np.array([1e9 * x[0], np.log(x[0])]), [0.002])

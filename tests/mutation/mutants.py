@@ -72,10 +72,13 @@ TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures: it draws, and nbval compares its drawings byte for byte.
 MODULES = ["_kernels", "_special", "_quadrature", "arrays", "metric", "mahalanobis", "large", "norms", "steepest"]
-MODULES += ["family", "discrete", "positive", "gaussian", "coordinates", "divergence", "fisher", "taylor"]
+MODULES += ["family", "discrete", "softmax", "gaussian", "coordinates", "_analytic"]
+MODULES += ["divergence", "fisher", "empirical", "taylor"]
 # Those without tests of their own name.
 TESTED_WITH = {"mahalanobis": "metric"}
-TESTED_WITH |= dict.fromkeys(["_quadrature", "family", "discrete", "positive", "gaussian", "coordinates"], "families")
+TESTED_WITH |= dict.fromkeys(["discrete", "softmax", "gaussian"], "family_digits")
+TESTED_WITH |= dict.fromkeys(["_quadrature", "family"], "family_contract")
+TESTED_WITH |= {"_analytic": "coordinates", "empirical": "fisher"}
 CHAPTERS = sorted(path.stem for path in ROOT.glob("chapters/*.ipynb"))
 
 OPERATORS = {

@@ -1,0 +1,157 @@
+"""Fisher matrices of data: the mean of SSᵀ over given scores, also part by part (section 3.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import arrays
+from .family import Family, filled
+
+# Numbers in a block: two megabytes, which is little memory, and a part of it little cache.
+BLOCK = 2**18
+FEW = 8
+
+
+def empirical_fisher(scores: ArrayLike) -> np.ndarray:
+    """The mean of SSᵀ over given `scores`, shape (N, dim), one row for each observation: SᵀS/N, shape (dim, dim).
+
+    It estimates the Fisher matrix at θ if the data were drawn from p_θ. From other data it is in general another
+    matrix, and following it is no natural gradient descent (Kunstner, Balles and Hennig, NeurIPS 2019).
+    With fewer scores than parameters it is singular.
+
+    Examples
+    --------
+    >>> empirical_fisher([[1, 0], [0, 2]])
+    array([[0.5, 0. ],
+           [0. , 2. ]])
+    """
+    scores = arrays.table(scores, "scores")
+    return _gram(lambda: [scores.T], len(scores), scores=scores) / len(scores)
+
+
+class EmpiricalFisher:
+    """An empirical Fisher matrix of `dim` parameters that grows with the data, part by part, in float64.
+
+    Each process or machine holds one for its own part of the data, and sends that back: dim² numbers, however many the
+    data. They are added up in any order.
+
+    Examples
+    --------
+    >>> first, second = EmpiricalFisher(2), EmpiricalFisher(2)
+    >>> first.add([[1, 0]])
+    >>> second.add([[0, 2], [0, 1]])
+    >>> (first + second).matrix().round(6)
+    array([[0.333333, 0.      ],
+           [0.      , 1.666667]])
+
+    With Dask, for chunks of a `dask.array` x of observations (``pip install natgrad[dask]``)::
+
+        @dask.delayed
+        def part(chunk):
+            found = EmpiricalFisher(2)
+            found.observe(Gaussian(), theta, chunk)
+            return found
+
+        parts = dask.compute(*map(part, x.to_delayed().ravel()))
+        matrix = sum(parts, start=EmpiricalFisher(2)).matrix()
+    """
+
+    def __repr__(self) -> str:
+        return f"EmpiricalFisher(dim={self.dim}, count={self.count})"
+
+    def __init__(self, dim: int):
+        self.dim, self.count = arrays.count(dim, "dim"), 0
+        self._sum = np.zeros((self.dim, self.dim))
+
+    def add(self, scores: ArrayLike) -> None:
+        """Add scores, shape (N, dim).
+
+        >>> found = EmpiricalFisher(1)
+        >>> found.add([[1], [2]])
+        >>> found
+        EmpiricalFisher(dim=1, count=2)
+        """
+        scores = arrays.table(scores, "scores")
+        if scores.shape[1] != self.dim:
+            raise ValueError(f"`scores` must have {self.dim} columns, but their shape is {scores.shape}.")
+        step = max(BLOCK // self.dim, 4 * self.dim)
+        blocks = lambda: (scores[i : i + step].astype(float, copy=False).T for i in range(0, len(scores), step))
+        self._include(_gram(blocks, len(scores), scores=scores), len(scores), "scores")
+
+    def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:
+        """Add the scores of a family at θ, shape (dim,), for observations x, shape (..., *event), never all in memory.
+
+        >>> from natgrad import Bernoulli
+        >>> found = EmpiricalFisher(1)
+        >>> found.observe(Bernoulli(), [0.5], [0, 1, 1])
+        >>> found.matrix()
+        array([[4.]])
+        """
+        if arrays.instance(family, "family", Family).dim != self.dim:
+            raise ValueError(f"`family` must have {self.dim} parameters, but it has {family.dim}.")
+        (theta, unpacked), x = family._point(theta), family._numbers(x)
+        family._batch(x)
+        rows = x.reshape(-1, *family.event)
+        # The scores of a part, coordinates first, and what it takes to compute them, stay in the cache.
+        step = max(256, BLOCK // 8 // self.dim)
+        parts = lambda: (rows[i : i + step].astype(np.float64, copy=False) for i in range(0, len(rows), step))
+        blocks = lambda: (family._score(unpacked, family._first(part)) for part in parts())
+        self._include(_gram(blocks, len(rows), theta=theta, x=x), len(rows), "x")
+
+    def __add__(self, other: EmpiricalFisher) -> EmpiricalFisher:
+        if not isinstance(other, EmpiricalFisher):
+            return NotImplemented
+        if other.dim != self.dim:
+            raise ValueError(f"`other` must have {self.dim} parameters, but it has {other.dim}.")
+        both = EmpiricalFisher(self.dim)
+        for part in self, other:
+            both._include(part._sum, part.count, "other")
+        return both
+
+    def _include(self, total: np.ndarray, count: int, name: str) -> None:
+        with np.errstate(over="ignore"):
+            self._sum = arrays.in_range(self._sum + total, name)
+        self.count += count
+
+    def matrix(self) -> np.ndarray:
+        """The mean of SSᵀ over all scores so far, shape (dim, dim).
+
+        >>> found = EmpiricalFisher(1)
+        >>> found.add([[1], [2]])
+        >>> found.matrix()
+        array([[2.5]])
+        """
+        if not self.count:
+            raise ValueError("`scores` must be added before their mean is taken, but there are none.")
+        return self._sum / self.count
+
+
+def _gram(blocks: Callable[[], Iterable[Sequence[np.ndarray]]], count: int, **sources: np.ndarray) -> np.ndarray:
+    """The sum of S Sᵀ over blocks of `count` scores, coordinates first, made of arrays not yet checked to be finite."""
+    with np.errstate(all="ignore"):
+        total = sum(map(_products, blocks()))
+        # What isn't finite in a score, and what is lost when it is squared, shows in the sum of its squares.
+        squares = np.diagonal(total)
+        if not np.isfinite(squares).all():
+            for name, value in sources.items():
+                arrays.real(value, name)
+        lost = ~(squares >= count * np.finfo(squares.dtype).tiny) | np.isinf(squares)
+        if lost.any() and any(filled(scores)[lost].any() for scores in blocks()):
+            names = " and ".join(f"`{name}`" for name in sources)
+            raise ValueError(
+                f"{names} must give scores whose squares are in the range of {squares.dtype}, "
+                f"but a sum of {count} squares is {squares[lost][0]:.6g}."
+            )
+    return total
+
+
+def _products(scores: Sequence[np.ndarray]) -> np.ndarray:
+    # A few arrays are multiplied in pairs, twice as quickly as put together.
+    if isinstance(scores, np.ndarray) or len(scores) > FEW:
+        scores = filled(scores)
+        return scores @ scores.T
+    scores = np.broadcast_arrays(*scores)
+    return np.array([[first @ second for second in scores] for first in scores])

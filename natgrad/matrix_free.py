@@ -1,0 +1,182 @@
+"""Metrics too large to write down: known only by what they do to a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from . import arrays
+from .metric import Metric, _root
+
+# So many times three products with random vectors find the units of a metric.
+PASSES = 7
+# What is still to be gained is estimated by what the last steps gained: at least so many, and this part of all.
+FEWEST, PART = 6, 6
+
+
+class Solution(NamedTuple):
+    """What conjugate gradients found: v ≈ G⁻¹ g, their number, and the error ‖v − G⁻¹g‖ / ‖G⁻¹g‖ as estimated."""
+
+    value: np.ndarray
+    iterations: int
+    error: float
+
+
+class MatrixFree(Metric):
+    """The metric of a G that is known only by what it does to a vector, such as a product of Jacobians; in float64.
+
+    Solved by conjugate gradients (Hestenes and Stiefel, 1952), each of them one product, and about as many as the root
+    of the condition number: `Dense` is quicker up to a few thousand coordinates, if G can be had, and bears larger
+    condition numbers. The units of the coordinates don't matter: they are found by a few products, and no length is
+    measured but in the metric itself.
+
+    Parameters
+    ----------
+    matvec : callable
+        Takes a vector v, shape (n,), and returns G v, shape (n,). G must be symmetric and positive definite, which is
+        probed with random vectors, and checked along the way.
+    dim : int
+        The number of coordinates, n.
+    tolerance : float
+        Stop when the error of a solution, ‖v − G⁻¹g‖, is at most this times ‖G⁻¹g‖, both in this metric. The error is
+        estimated: by solving again for what is left of g. A `ValueError` is raised if that can't be had.
+    iterations : int
+        Raise an error if that needs more of them.
+
+    Examples
+    --------
+    >>> metric = MatrixFree(lambda v: v + v.mean(), 3)
+    >>> metric
+    MatrixFree(n=3, tolerance=1e-08)
+    >>> metric.solve([4, 5, 6]).round(9)
+    array([1.5, 2.5, 3.5])
+    """
+
+    def __init__(
+        self, matvec: Callable[[np.ndarray], np.ndarray], dim: int, tolerance: float = 1e-8, iterations: int = 1000
+    ):
+        self._matvec, self.dim = arrays.function(matvec, "matvec"), arrays.count(dim, "dim")
+        self._tolerance = arrays.positive_number(tolerance, "tolerance")
+        if not self._tolerance < 1:
+            raise ValueError(f"`tolerance` must be below one, but it is {self._tolerance:.6g}.")
+        self._iterations = arrays.count(iterations, "iterations")
+        # Any vectors would do that nobody chooses; naming numpy.random at the top would import it.
+        rng = np.random.default_rng(0)
+        with np.errstate(all="ignore"):
+            # G in the right units has rows of about one length: after each pass the root of what they lack is left.
+            units = np.ones(self.dim)
+            for _ in range(PASSES):
+                probes = units * rng.choice([-1, 1], (3, self.dim)) * rng.uniform(1, 2, (3, self.dim))
+                products = [self._product(probe) for probe in probes]
+                for probe, product in zip(probes, products, strict=True):
+                    self._curvature(probe, product)
+                units = units / np.sqrt(np.abs(units * products).mean(axis=0))
+            # Where all are alike, the draw of the vectors changes nothing.
+            self._units = units if units.max() > 10 * units.min() else np.ones(self.dim)
+        self._check_symmetry(*probes[:2], *products[:2])
+
+    def _check_symmetry(self, u: np.ndarray, v: np.ndarray, gu: np.ndarray, gv: np.ndarray) -> None:
+        forth, back, size = gu @ v, u @ gv, np.abs(gu) @ np.abs(v) + np.abs(u) @ np.abs(gv)
+        if not abs(forth - back) <= arrays.SYMMETRY_ROUNDINGS * np.finfo(gu.dtype).eps * size:
+            raise ValueError(
+                f"`matvec` must be symmetric, but for random u and v it gives vᵀGu = {forth:.6g} and uᵀGv = {back:.6g}."
+            )
+
+    def _traits(self):
+        return super()._traits() | {"tolerance": self._tolerance}
+
+    def _product(self, v: np.ndarray) -> np.ndarray:
+        # Copies, so that nothing that is done to one is done to ours.
+        product = arrays.point(self._matvec(v.copy()), "matvec").copy()
+        if product.shape != v.shape:
+            raise ValueError(f"`matvec` must keep the shape {v.shape}, but it returns the shape {product.shape}.")
+        return product
+
+    def _curvature(self, v: np.ndarray, product: np.ndarray) -> float:
+        curvature = v @ product
+        if not curvature > 0 and v @ v > np.finfo(np.float64).tiny:  # or it may be zero because v is so short
+            raise ValueError(f"`matvec` must be positive definite, but for a vector v it gives vᵀGv = {curvature:.6g}.")
+        return curvature
+
+    def _each(self, function: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndarray:
+        rows = [function(row) if row.any() else row for row in v.astype(np.float64).reshape(-1, self.dim)]
+        return np.array(rows, np.float64).reshape(v.shape)
+
+    def _apply(self, v):
+        return self._each(self._product, v)
+
+    def _squared_norm(self, v):
+        curved = lambda row: (product := self._product(row)) * (self._curvature(row, product) > 0)
+        return np.vecdot(v, self._each(curved, v))
+
+    def _solve(self, g):
+        return self._each(lambda g: self._conjugate_gradients(g).value, g)
+
+    def _steepest(self, g):
+        v = self._solve(g)
+        return v / _root(np.vecdot(g, v))[..., None]
+
+    def _damped(self, damping):
+        matvec = self._matvec
+        return MatrixFree(lambda v: damping * v + matvec(v), self.dim, self._tolerance, self._iterations)
+
+    def solution(self, g: ArrayLike) -> Solution:
+        """G⁻¹ g for one covector g, shape (n,), with the iterations that it took and an estimate of its relative error.
+
+        Examples
+        --------
+        >>> MatrixFree(lambda v: 2 * v, 3).solution([2, 4, 6])
+        Solution(value=array([1., 2., 3.]), iterations=1, error=0.0)
+        """
+        g = arrays.point(g, "g", self.dim).astype(np.float64)
+        with np.errstate(all="ignore"):
+            found = self._conjugate_gradients(g)
+            arrays.in_range(found.value, "g", source=g.any, axes=1)
+        return found
+
+    def _conjugate_gradients(self, g: np.ndarray) -> Solution:
+        """Solve for g, and again for what is left of it, until what that adds, the error, is a small part of all."""
+        size = np.abs(g).max() or 1.0
+        v, left, energy, error, iterations = np.zeros(self.dim), g / size, 0.0, np.inf, 0
+        while True:
+            step, gain, more = self._run(left, energy, iterations)
+            v, iterations, energy = v + step, iterations + more, energy or gain
+            last, error = error, float(np.sqrt(gain / energy)) if gain else 0.0
+            if error <= self._tolerance:
+                return Solution(size * v, iterations, error)
+            if not error <= last / 2:
+                raise self._refusal(error, iterations)
+            left = g / size - self._product(v)
+
+    def _run(self, g: np.ndarray, energy: float, before: int) -> tuple[np.ndarray, float, int]:
+        """Conjugate gradients in units in which G is nearly even: v, its square ‖v‖², and the number of steps.
+
+        The steps are orthogonal in this metric: each adds the square of its length to ‖v‖², and takes as much from the
+        square of the error. What the last of them have added tells what is still to come.
+        """
+        v, residual, scale, gains, total = np.zeros(self.dim), g, self._units**2, [], 0.0
+        direction = scale * residual
+        squared = residual @ direction
+        while squared > 0:
+            product = self._product(direction)
+            step = squared / self._curvature(direction, product)
+            v, residual = v + step * direction, residual - step * product
+            squared, previous = residual @ (scale * residual), squared
+            direction = scale * residual + squared / previous * direction
+            gains.append(step * previous)
+            recent = sum(gains[-max(FEWEST, len(gains) // PART) :])
+            total += gains[-1]
+            if len(gains) > FEWEST and recent <= (self._tolerance / 3) ** 2 * max(total, energy):
+                break
+            if before + len(gains) >= self._iterations:
+                raise self._refusal(np.sqrt(recent / max(total, energy)), before + len(gains))
+        return v, total, len(gains)
+
+    def _refusal(self, error: float, iterations: int) -> ValueError:
+        return ValueError(
+            f"`matvec` must let conjugate gradients converge to a relative error of {self._tolerance:.2g}, "
+            f"but it is {error:.2g} after {iterations} iterations."
+        )

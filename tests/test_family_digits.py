@@ -1,0 +1,442 @@
+"""The digits of every family: closed forms against the same formulas written in mpmath, with sixty digits.
+
+Parameters are drawn from 1e-6 to 1e6, and others at distances from 1e-9 to 10, in units of the width of the density.
+"""
+
+import inspect
+import math
+from fractions import Fraction
+
+import mpmath as mp
+import numpy as np
+import pytest
+from scipy import stats
+from tolerances import DIVERGENCE, EXACT, FULL, PLAUSIBLE, SINGLE, assert_close
+
+import natgrad as ng
+
+DIGITS = 60
+DRAWS = 120
+M = mp.mpf
+
+
+def sizes(rng, n=None, low=-6, high=6):
+    return 10 ** rng.uniform(low, high, n)
+
+
+def signs(rng, n=None):
+    return rng.choice([-1, 1], n)
+
+
+def distance(rng, n=None):
+    return signs(rng, n) * 10 ** rng.uniform(-9, 1, n)
+
+
+class Outcomes:
+    """Probabilities are what `probabilities` makes of θ; ∂pᵢ/∂θⱼ is known."""
+
+    def __init__(self, k):
+        self.k, self.family = k, ng.Categorical(k)
+
+    def draw(self, rng):
+        p = np.exp(rng.uniform(math.log(1e-6), 0, self.k))
+        q = p * np.exp(distance(rng) * rng.uniform(-1, 1, self.k))
+        p, q = ((v / v.sum())[1:] for v in (p, q))
+        usable = min(*self.probabilities(p), *self.probabilities(q)) > 1e-6
+        return (p, q) if usable else self.draw(rng)
+
+    def observe(self, rng, theta):
+        return rng.integers(self.k)
+
+    def probabilities(self, theta):
+        return [1 - mp.fsum(map(M, theta)), *map(M, theta)]
+
+    def log_prob(self, theta, x):
+        return mp.log(self.probabilities(theta)[x])
+
+    def score(self, theta, x):
+        p = self.probabilities(theta)
+        return [-1 / p[0] if x == 0 else (1 / p[i] if x == i else 0) for i in range(1, self.k)]
+
+    def fisher(self, theta):
+        p = self.probabilities(theta)
+        return [[1 / p[0] + (1 / p[i] if i == j else 0) for j in range(1, self.k)] for i in range(1, self.k)]
+
+    def kl(self, p, q):
+        return mp.fsum(a * mp.log(a / b) for a, b in zip(self.probabilities(p), self.probabilities(q), strict=True))
+
+
+class Logits(Outcomes):
+    def __init__(self, k):
+        self.k, self.family = k, ng.Softmax(k)
+
+    def draw(self, rng):
+        theta = sizes(rng, self.k - 1, -6, 1.5) * signs(rng, self.k - 1)
+        return theta, theta + distance(rng) * rng.uniform(-1, 1, self.k - 1)
+
+    def probabilities(self, theta):
+        odds = [M(1), *(mp.exp(M(t)) for t in theta)]
+        return [v / mp.fsum(odds) for v in odds]
+
+    def score(self, theta, x):
+        p = self.probabilities(theta)
+        return [(x == i) - p[i] for i in range(1, self.k)]
+
+    def fisher(self, theta):
+        p = self.probabilities(theta)
+        return [[(p[i] if i == j else 0) - p[i] * p[j] for j in range(1, self.k)] for i in range(1, self.k)]
+
+
+class Counts:
+    family = ng.Poisson()
+
+    def draw(self, rng):
+        theta = sizes(rng, 1)
+        return theta, np.minimum(theta * np.exp(distance(rng)), 9e8)
+
+    def observe(self, rng, theta):
+        return float(rng.poisson(theta[0]))
+
+    def log_prob(self, theta, x):
+        return M(x) * mp.log(M(theta[0])) - M(theta[0]) - mp.loggamma(M(x) + 1)
+
+    def score(self, theta, x):
+        return [(M(x) - M(theta[0])) / M(theta[0])]
+
+    def fisher(self, theta):
+        return [[1 / M(theta[0])]]
+
+    def kl(self, p, q):
+        (p,), (q,) = map(M, p), map(M, q)
+        return p * mp.log(p / q) - p + q
+
+
+class Bell:
+    """θ to (μ, τ), and the derivatives of that."""
+
+    def __init__(self, chart=None, to_theta=lambda a, b: (a, b), draw=None):
+        self.family = ng.reparametrize(ng.Gaussian(), chart) if chart else ng.Gaussian()
+        self.to_theta, self.draw = to_theta, draw or self.near_and_far
+
+    @staticmethod
+    def near_and_far(rng, power=-0.5):
+        mu, scale = signs(rng) * sizes(rng), sizes(rng)
+        step, turn = distance(rng, 2) * rng.uniform(0, 1, 2)
+        return np.array([mu, scale]), np.array([mu + step * scale**power, scale * np.exp(turn)])
+
+    def observe(self, rng, theta):
+        mu, tau = self.to_theta(*map(M, theta))
+        return float(mu + rng.standard_normal() / mp.sqrt(tau))
+
+    def jacobian(self, theta):
+        jacobian = mp.zeros(2)
+        for j in range(2):
+            moved = lambda s, j=j: self.to_theta(*(s if i == j else M(t) for i, t in enumerate(theta)))
+            for i in range(2):
+                slope = mp.diff(
+                    lambda s, i=i, moved=moved: moved(s)[i], M(theta[j]), h=mp.mpf("1e-20") * abs(M(theta[j]))
+                )
+                jacobian[i, j] = slope
+        return jacobian
+
+    def log_prob(self, theta, x):
+        mu, tau = self.to_theta(*map(M, theta))
+        return (mp.log(tau / (2 * mp.pi)) - tau * (M(x) - mu) ** 2) / 2
+
+    def score(self, theta, x):
+        mu, tau = self.to_theta(*map(M, theta))
+        return self.jacobian(theta).T * mp.matrix([tau * (M(x) - mu), (1 / tau - (M(x) - mu) ** 2) / 2])
+
+    def fisher(self, theta):
+        _, tau = self.to_theta(*map(M, theta))
+        jacobian = self.jacobian(theta)
+        return (jacobian.T * mp.diag([tau, 1 / (2 * tau**2)]) * jacobian).tolist()
+
+    def kl(self, p, q):
+        (mu0, tau0), (mu1, tau1) = (self.to_theta(*map(M, t)) for t in (p, q))
+        return (tau1 / tau0 - 1 - mp.log(tau1 / tau0) + tau1 * (mu1 - mu0) ** 2) / 2
+
+
+class Vectors:
+    def __init__(self, n):
+        self.n, self.family, self.rows = n, ng.MultivariateGaussian(n), np.tril_indices(n)
+
+    def draw(self, rng):
+        units = sizes(rng, self.n, -3, 3)
+        gram = lambda: (lambda a: a @ a.T)(units[:, None] * rng.standard_normal((self.n, 3 * self.n)) / self.n**0.5)
+        first, mu = gram(), signs(rng) * sizes(rng, self.n, -3, 3)
+        second = first + abs(distance(rng)) * gram()
+        return [
+            np.concatenate([m, (p + p.T)[self.rows] / 2])
+            for m, p in ((mu, first), (mu + distance(rng, self.n) / units, second))
+        ]
+
+    def unpack(self, theta):
+        matrix = mp.zeros(self.n)
+        for i, j, v in zip(*(r.tolist() for r in self.rows), theta[self.n :], strict=True):
+            matrix[i, j] = matrix[j, i] = M(float(v))
+        return mp.matrix([M(float(v)) for v in theta[: self.n]]), matrix
+
+    def observe(self, rng, theta):
+        precision = np.array(self.unpack(theta)[1].tolist(), float)
+        return theta[: self.n] + np.linalg.solve(np.linalg.cholesky(precision).T, rng.standard_normal(self.n))
+
+    def pairs(self):
+        pairs = list(zip(*(r.tolist() for r in self.rows), strict=True))
+        return [(M(1) / 2 if i == j else M(1), i, j) for i, j in pairs]
+
+    def log_prob(self, theta, x):
+        mu, precision = self.unpack(theta)
+        gap = mp.matrix([M(float(v)) for v in x]) - mu
+        return (mp.log(mp.det(precision)) - self.n * mp.log(2 * mp.pi) - (gap.T * precision * gap)[0]) / 2
+
+    def score(self, theta, x):
+        mu, precision = self.unpack(theta)
+        gap, cov = mp.matrix([M(float(v)) for v in x]) - mu, precision**-1
+        return [*(precision * gap), *(c * (cov[i, j] - gap[i] * gap[j]) for c, i, j in self.pairs())]
+
+    def fisher(self, theta):
+        _, precision = self.unpack(theta)
+        cov, n, found = precision**-1, self.n, mp.zeros(self.family.dim)
+        found[:n, :n] = precision
+        for a, (c, i, j) in enumerate(self.pairs()):
+            for b, (d, k, m) in enumerate(self.pairs()):
+                found[n + a, n + b] = c * d * (cov[i, k] * cov[j, m] + cov[i, m] * cov[j, k])
+        return found.tolist()
+
+    def kl(self, p, q):
+        (mu0, p0), (mu1, p1) = self.unpack(p), self.unpack(q)
+        ratio, gap = p1 * p0**-1, mu1 - mu0
+        return (mp.fsum(ratio[i, i] - 1 for i in range(self.n)) - mp.log(mp.det(ratio)) + (gap.T * p1 * gap)[0]) / 2
+
+
+def of_logarithm(rng):
+    mu, log = signs(rng) * sizes(rng), rng.uniform(-7, 7)
+    step, turn = distance(rng, 2)
+    return np.array([mu, log]), np.array([mu + step * np.exp(log), log + turn])
+
+
+def of_natural(rng):
+    # Of a mean at most as far from zero as a thousand widths, of whose digits its two coordinates make three fewer.
+    tau = sizes(rng)
+    mu = signs(rng) * sizes(rng, None, -6, 3) / np.sqrt(tau)
+    turn, more = distance(rng, 2)
+    return np.array([mu * tau, -tau / 2]), np.array([mu * tau + turn * np.sqrt(tau), -tau / 2 * np.exp(more)])
+
+
+EXACT_FORMS = {
+    "Categorical": [Outcomes(2), Outcomes(5)],
+    "Softmax": [Logits(2), Logits(5)],
+    "Poisson": [Counts()],
+    "Gaussian": [Bell()],
+    "MultivariateGaussian": [Vectors(1), Vectors(2), Vectors(4)],
+    "gaussian_mean_scale": [
+        Bell(ng.gaussian_mean_scale, lambda m, s: (m, s**-2), lambda rng: Bell.near_and_far(rng, power=1))
+    ],
+    "gaussian_mean_log_scale": [Bell(ng.gaussian_mean_log_scale, lambda m, s: (m, mp.exp(-2 * s)), of_logarithm)],
+    "gaussian_natural": [Bell(ng.gaussian_natural, lambda a, b: (-a / (2 * b), -2 * b), of_natural)],
+}
+FORMS = [
+    (form, DIVERGENCE if name != "gaussian_natural" else EXACT) for name, all in EXACT_FORMS.items() for form in all
+]
+every_form = pytest.mark.parametrize(("form", "tolerance"), FORMS, ids=[repr(form.family) for form, _ in FORMS])
+
+
+def test_every_public_family_has_its_exact_form_here():
+    public = {name: getattr(ng, name) for name in ng.__all__}
+    families = {n for n, v in public.items() if inspect.isclass(v) and issubclass(v, ng.Family) and v is not ng.Family}
+    charts = {name for name, value in public.items() if isinstance(value, ng.Coordinates)}
+    assert EXACT_FORMS.keys() == families | charts
+
+
+@every_form
+def test_kl(form, tolerance):
+    rng = np.random.default_rng(0)
+    for _ in range(DRAWS):
+        p, q = form.draw(rng)
+        if (p == q).all():
+            continue
+        with mp.workdps(DIGITS):
+            assert abs(M(float(form.family.kl(p, q))) / form.kl(p, q) - 1) <= tolerance, (p, q)
+
+
+@every_form
+def test_log_prob_score_and_fisher(form, tolerance):
+    rng = np.random.default_rng(1)
+    for _ in range(DRAWS):
+        theta, _ = form.draw(rng)
+        x = form.observe(rng, theta)
+        with mp.workdps(DIGITS):
+            log_prob = float(form.log_prob(theta, x))
+            score = np.array([float(v) for v in form.score(theta, x)])
+            fisher = np.array([[float(v) for v in row] for row in form.fisher(theta)])
+        assert_close(form.family.log_prob(theta, x), log_prob, tolerance, max(1, abs(log_prob)))
+        # A score is as large as √F, and may be zero.
+        root = np.sqrt(np.diag(fisher))
+        assert_close(form.family.score(theta, x), score, tolerance, np.maximum(np.abs(score), root))
+        assert_close(form.family.fisher(theta), fisher, tolerance, np.outer(root, root))
+
+
+@every_form
+def test_kl_far_out_is_right_or_refused(form, tolerance):
+    rng = np.random.default_rng(2)
+    right = 0
+    for _ in range(40):
+        p, q = form.draw(rng)
+        factor = 10 ** rng.uniform(-40, 40)
+        p, q = p * factor, q * factor
+        try:
+            found = form.family.kl(p, q)
+        except ValueError:
+            continue
+        with mp.workdps(400):
+            exact = form.kl(p, q)
+            if exact:
+                assert abs(M(float(found)) / exact - 1) <= tolerance, (p, q)
+        right += 1
+    assert right > 5 or isinstance(form, Outcomes)
+
+
+def test_the_coin_and_the_gaussian_as_textbooks_have_them():
+    assert_close(ng.Bernoulli().fisher([0.6]), [[1 / 0.24]], FULL)
+    assert_close(ng.Bernoulli().kl([0.6], [0.5]), 0.6 * np.log(1.2) + 0.4 * np.log(0.8), EXACT)
+    assert_close(ng.Gaussian().kl([0, 1], [1, 1]), 0.5, FULL)
+    assert_close(ng.MultivariateGaussian(2).kl([0, 0, 1, 0, 1], [1, 0, 1, 0, 1]), 0.5, FULL)
+
+
+def test_logits_of_outcomes_that_are_nearly_certain():
+    coin = ng.Softmax(2)
+    with mp.workdps(DIGITS):
+        p, q = (1 / (1 + mp.exp(M(t))) for t in (36, M("36.5")))
+        exact = float(p * mp.log(p / q) + (1 - p) * mp.log((1 - p) / (1 - q)))
+    assert_close(coin.kl([36], [36.5]), exact, FULL)
+    assert_close(coin.fisher([600]), [[math.exp(-600)]], EXACT)
+    assert_close(coin.log_prob([600], [0, 1]), [-600, -math.exp(-600)], EXACT, np.array([600, math.exp(-600)]))
+    # Far apart, where eᵈ is out of range and p eᵈ isn't, or the sum is, too.
+    for form, p, q in (Logits(2), [-600], [600]), (Logits(3), [-600, 0], [600, 5]), (Logits(3), [-5, 600], [0, -1500]):
+        with mp.workdps(2000):
+            exact = float(form.kl(p, q))
+        assert_close(form.family.kl(p, q), exact, FULL)
+    for call in lambda: coin.fisher([800]), lambda: coin.score([-800], 1), lambda: coin.kl([800], [0]):
+        with pytest.raises(
+            ValueError, match=r"^`theta0?` must have a result within the range of float64, but it under"
+        ):
+            call()
+
+
+def test_logits_are_the_coin_in_other_coordinates():
+    logit = ng.reparametrize(ng.Bernoulli(), ng.Coordinates(("logit",), lambda t: 1 / (1 + np.exp(-t))))
+    theta, other = [0.7], [-1.2]
+    assert_close(ng.Softmax(2).fisher(theta), logit.fisher(theta), FULL)
+    assert_close(ng.Softmax(2).kl(theta, other), logit.kl(theta, other), FULL)
+    assert_close(ng.Softmax(2).score(theta, [0, 1]), logit.score(theta, [0, 1]), FULL)
+
+
+def test_the_outcome_that_nearly_never_happens_keeps_its_digits():
+    for theta in [0.3, 0.7 - 1e-15], [0.1, 0.2, 0.7 - 3e-15], [0.6, 0.4 - 1e-14]:
+        rest = 1 - sum(map(Fraction, theta))
+        assert_close(ng.Categorical(len(theta) + 1).log_prob(theta, 0), math.log(rest), EXACT)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_kl_between_close_precisions_of_many_dimensions(seed):
+    rng, n = np.random.default_rng(seed), 10
+    q = np.linalg.qr(rng.standard_normal((n, n)))[0]
+    first = (q * np.logspace(0, -4, n)) @ q.T
+    lower, change = np.linalg.cholesky(first), rng.standard_normal((n, n))
+    second = first + lower @ (change + change.T) @ lower.T * (0.12 / np.linalg.norm(change + change.T))
+    form = Vectors(n)
+    p, q = (np.append(np.zeros(n), matrix[form.rows]) for matrix in (first, second))
+    with mp.workdps(DIGITS):
+        assert abs(M(float(form.family.kl(p, q))) / form.kl(p, q) - 1) < DIVERGENCE
+
+
+def test_close_and_distant_vectors_in_one_batch():
+    family, theta = ng.MultivariateGaussian(3), [0.1, 0.2, 0.3, 2, 0.5, 1.5, -0.3, 0.2, 1]
+    others = [np.add(theta, step) for step in (1e-7, 3.0, 1e-3)]
+    found = family.kl(theta, others)
+    assert_close(found, [family.kl(theta, other) for other in others], FULL, found)
+
+
+def test_large_batches_are_cut_into_blocks():
+    rng = np.random.default_rng(0)
+    theta0, theta1 = np.exp(rng.standard_normal((2, 3, 20_000, 2)))
+    family = ng.Gaussian()
+    table = family.kl(theta0, theta1)
+    for i, j in (0, 0), (1, 16_384), (2, 19_999):
+        assert table[i, j] == family.kl(theta0[i, j], theta1[i, j])
+    assert (family.kl(theta0, theta1[0, 0]) == [family.kl(row, theta1[0, 0]) for row in theta0]).all()
+
+
+def test_results_that_underflow_are_refused():
+    message = "^`theta0` and `theta1` must have a result within the range of float(32|64), but it underflows"
+    for p, q in ([0, 1e-100], [1e-100, 1e-100]), (np.float32([0, 1e-12]), np.float32([1e-12, 1e-12])):
+        with pytest.raises(ValueError, match=message):
+            ng.Gaussian().kl([p, p], [p, q])
+    assert ng.Gaussian().kl([0, 1e-100], [0, 1e-100]) == 0
+
+
+def test_single_precision_has_a_range_of_its_own():
+    for tau in 1e-12, 1e12:
+        found = ng.Gaussian().fisher(np.float32([0, tau]))
+        assert_close(found[1, 1], 0.5 / tau**2, SINGLE)
+        with pytest.raises(ValueError, match=r"must be zero or between 1e-12 and 1e\+12 in size"):
+            ng.Gaussian().fisher(np.float32([0, tau * tau]))
+
+
+SCIPY = [
+    (ng.Bernoulli(), [0.3], stats.bernoulli(0.3)),
+    (ng.Categorical(4), [0.1, 0.2, 0.3], stats.rv_discrete(values=(range(4), [0.4, 0.1, 0.2, 0.3]))),
+    (ng.Softmax(3), [0.5, -1], stats.rv_discrete(values=(range(3), np.exp([0, 0.5, -1]) / np.exp([0, 0.5, -1]).sum()))),
+    (ng.Poisson(), [2.5], stats.poisson(2.5)),
+    (ng.Poisson(), [40], stats.poisson(40)),
+    (ng.Gaussian(), [-5, 0.04], stats.norm(-5, 5)),
+]
+
+
+@pytest.mark.parametrize(("family", "theta", "density"), SCIPY)
+def test_draws_follow_the_density_of_scipy(family, theta, density):
+    x = family.sample(theta, 20_000, np.random.default_rng(11))
+    if isinstance(family, ng.Gaussian):
+        assert stats.kstest(x, density.cdf).pvalue > PLAUSIBLE
+        assert_close(family.log_prob(theta, x), density.logpdf(x), EXACT)
+        return
+    values, counts = np.unique(x, return_counts=True)
+    assert_close(family.log_prob(theta, values), density.logpmf(values), EXACT, 1 + np.abs(density.logpmf(values)))
+    tests = [stats.binomtest(n, x.size, density.pmf(v)).pvalue for n, v in zip(counts.tolist(), values, strict=True)]
+    # The least of so many, on Bonferroni's terms.
+    assert len(tests) * min(tests) > PLAUSIBLE
+
+
+@pytest.mark.parametrize("n", [1, 2, 4])
+def test_draws_of_vectors(n):
+    form = Vectors(n)
+    theta, _ = form.draw(np.random.default_rng(3))
+    precision = np.array(form.unpack(theta)[1].tolist(), float)
+    x = form.family.sample(theta, (50, 400), np.random.default_rng(5))
+    white = (x.reshape(-1, n) - theta[:n]) @ np.linalg.cholesky(precision)
+    assert min(stats.kstest(column, "norm").pvalue for column in white.T) > PLAUSIBLE
+    assert stats.kstest((white**2).sum(axis=1), stats.chi2(n).cdf).pvalue > PLAUSIBLE
+
+
+def test_a_coin_shows_heads_where_a_uniform_number_is_below_its_chance():
+    draw, uniform = np.random.default_rng(0), np.random.default_rng(0)
+    assert (ng.Bernoulli().sample([0.3], 50, draw) == (uniform.random(50) < 0.3)).all()
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-20, 1, 1e20, 1e30])
+def test_units_decide_nothing_about_precisions(unit):
+    family, length = ng.MultivariateGaussian(2), unit**-0.5
+    assert_close(family.kl([0, 0, 2 * unit, unit, 2 * unit], [length, 0, 2 * unit, unit, 2 * unit]), 1.0, EXACT)
+    with pytest.raises(ValueError, match="^`theta` must have a precision P that is positive definite"):
+        family.fisher([0, 0, unit, unit, unit * (1 + 2.3e-16)])
+
+
+def test_names():
+    assert ng.Bernoulli().parameters == ("theta",)
+    assert ng.Categorical(3).parameters == ("theta_1", "theta_2")
+    assert ng.Softmax(3).parameters == ("logit_1", "logit_2")
+    # Indices of one digit need no comma.
+    assert ng.MultivariateGaussian(9).parameters[-1] == "P_99"
+    assert ng.MultivariateGaussian(10).parameters[-2:] == ("P_10,9", "P_10,10")
+    assert repr(ng.Categorical(1000)) == "Categorical(theta_1, theta_2, …, theta_999)"

@@ -1,0 +1,393 @@
+"""Bad input to families and what takes them is refused, in the form and with the tables of `test_errors`.
+
+Each door meets all that is wrong with its arrays once; a verb whose arguments go through the same door, a sample.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+from test_errors import (
+    ARRAYS,
+    COUNTS,
+    ENTRIES,
+    FAMILIES,
+    FUNCTIONS,
+    GENERATORS,
+    METRICS,
+    POINTS,
+    RETURNS,
+    VECTORS,
+    refuse,
+)
+
+import natgrad as ng
+
+RNG = np.random.default_rng(0)
+COIN, BELL = ng.Bernoulli(), ng.Gaussian()
+THETA, PAIR, TABLE = np.array([0.5, 2.0]), np.array([1.0, 2.0]), np.array([[5.0, 2.0], [2.0, 4.0]])
+
+
+def some(table, *names):
+    """A little of everything: what is not a number, of no use, and of the wrong shape."""
+    names += ("nan", "complex", "empty", "ragged", "None", "masked", "a metric", "a number", "too long", "several")
+    return {name: table[name] for name in names if name in table}
+
+
+# What is outside of each family, as functions of good parameters, and impossible observations.
+SIMPLEX = {
+    "zero": lambda good: 0 * good,
+    "one": lambda good: 0 * good + 1,
+    "negative": lambda good: -good,
+    "above one": lambda good: 1 + good,
+    "too small": lambda good: 1e-110 * good,
+}
+POSITIVE = {
+    "zero": lambda good: 0 * good,
+    "negative": lambda good: -good,
+    "too small": lambda good: 1e-110 * good,
+    "too large": lambda good: 1e110 * good,
+}
+LAST = {name: lambda good, change=change: np.append(good[:-1], change(good[-1:])) for name, change in POSITIVE.items()}
+NOT_WHOLE = {"a half": lambda good: good + 0.5, "negative": lambda good: -good - 1}
+MEMBERS = {
+    "Bernoulli": (COIN, np.array([0.6]), SIMPLEX, np.array([0.0, 1.0]), NOT_WHOLE | {"two": lambda good: good + 2}),
+    "Categorical": (
+        ng.Categorical(3),
+        np.array([0.2, 0.3]),
+        SIMPLEX | {"sums to one": lambda good: good / good.sum(), "sums to more": lambda good: 0 * good + 0.9},
+        PAIR,
+        NOT_WHOLE | {"three": lambda good: 0 * good + 3},
+    ),
+    "Softmax": (
+        ng.Softmax(3),
+        np.array([0.2, -0.3]),
+        {"too large": lambda good: 1e110 * good, "one is certain": lambda good: good * [1, -1e4] + [0, 2e3]},
+        PAIR,
+        NOT_WHOLE | {"three": lambda good: 0 * good + 3},
+    ),
+    "Poisson": (
+        ng.Poisson(),
+        np.array([2.5]),
+        POSITIVE | {"too many": lambda good: 1e9 + good},
+        PAIR,
+        NOT_WHOLE,
+    ),
+    "Gaussian": (BELL, THETA, LAST, PAIR, {"far out": lambda good: 1e300 * good}),
+    "MultivariateGaussian": (
+        ng.MultivariateGaussian(2),
+        np.array([0.5, 1.0, 2.0, 0.3, 1.0]),
+        LAST
+        | {
+            "indefinite": lambda good: good * [1, 1, 1, 50, 1],
+            "singular": lambda good: np.array([0, 0, 1.0, 1.0, 1.0]),
+            "singular up to rounding": lambda good: np.array([0, 0, 1, 1, 1 + 1e-14]),
+        },
+        PAIR,
+        {"a number": lambda good: 1.0, "too long": lambda good: np.ones(3)},
+    ),
+    "(mu, sigma)": (
+        ng.reparametrize(BELL, ng.gaussian_mean_scale),
+        THETA,
+        LAST | {"squares too small": lambda good: good * [1, 1e-60]},
+        PAIR,
+        {},
+    ),
+    "(mu, log sigma)": (
+        ng.reparametrize(BELL, ng.gaussian_mean_log_scale),
+        THETA,
+        {"too large": lambda good: 400 * good, "too small": lambda good: -400 * good},
+        PAIR,
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "bad"), [(name, bad) for name, (_, _, thetas, *_) in MEMBERS.items() for bad in thetas]
+)
+def test_parameters_outside_of_the_family(name, bad):
+    family, theta, thetas, x, _ = MEMBERS[name]
+    wrong = thetas[bad](theta)
+    for call in (
+        lambda: family.log_prob(wrong, x),
+        lambda: family.fisher(np.stack([theta, wrong])),
+        lambda: family.sample(wrong, 3, RNG),
+        lambda: ng.fisher_information(family, wrong),
+        lambda: ng.EmpiricalFisher(family.dim).observe(family, wrong, x),
+    ):
+        refuse(call, "theta")
+    refuse(lambda: family.kl(wrong, theta), "theta0")
+    refuse(lambda: family.kl(theta, [theta, wrong]), "theta1")
+    refuse(lambda: ng.kl_divergence(family, wrong, theta), "p")
+    refuse(lambda: ng.chi2_divergence(family, theta, wrong), "q")
+
+
+@pytest.mark.parametrize(("name", "bad"), [(name, bad) for name, (*_, xs) in MEMBERS.items() for bad in xs])
+def test_impossible_observations(name, bad):
+    family, theta, _, x, xs = MEMBERS[name]
+    wrong = xs[bad](x)
+    for call in (
+        lambda: family.log_prob(theta, wrong),
+        lambda: family.score(theta, wrong),
+        lambda: ng.EmpiricalFisher(family.dim).observe(family, theta, wrong),
+    ):
+        refuse(call, "x")
+
+
+INTEGRANDS = FUNCTIONS | RETURNS
+INTEGRANDS |= {
+    "returns one number": lambda good: lambda x: 1.0,
+    "returns too many": lambda good: lambda x: np.ones(x.size + 1),
+    "returns the sum": lambda good: lambda x: x.sum(),
+}
+DIMS = {k: COUNTS[k] for k in ("zero", "a float", "True", "text", "None", "an array")}
+UNITS = {k: v for k, v in ARRAYS.items() if k != "longdouble"} | {
+    "zero": lambda good: 0.0,
+    "negative": lambda good: -1.0,
+    "one too many": lambda good: [1.0, 1.0, 1.0],
+    "a matrix": lambda good: np.ones((2, 2)),
+    "negligible": lambda good: 1e-20,
+    "too long": lambda good: 1e4,
+}
+SCORES = ARRAYS | {
+    "a number": lambda good: 1.0,
+    "a single score": lambda good: good[0],
+    "three axes": lambda good: np.stack([good, good]),
+    "too large": lambda good: 1e160 * good,
+    "too small": lambda good: 1e-160 * good,
+    "one column too small": lambda good: good * [1, 1e-160],
+}
+WIDE = {"too wide": lambda good: np.hstack([good, good]), "too narrow": lambda good: good[:, :1]}
+LISTS = ENTRIES | {"only one": lambda good: good[:1], "a table": lambda good: np.stack([good, good])}
+COORDINATES = {
+    "None": lambda good: None,
+    "a pair": lambda good: tuple(good),
+    "too few": lambda good: good._replace(parameters=("mu",)),
+    "no parameters": lambda good: good._replace(parameters=None),
+    "no map": lambda good: good._replace(to_theta=None),
+}
+ONE_POINT, TWO_POINTS = {"theta": (THETA, some(POINTS))}, {"p": (THETA, some(POINTS)), "q": (THETA, some(POINTS))}
+FAMILY = {"family": (BELL, {name: FAMILIES[name] for name in ("None", "its class", "a metric")})}
+
+# Each callable with, for each argument, a good value and what is wrong for it: a new public name is a line here.
+CALLS = {
+    "Family.log_prob": (BELL.log_prob, {"theta": (THETA, VECTORS), "x": (PAIR, ARRAYS)}),
+    "Family.score": (BELL.score, {"theta": (THETA, some(VECTORS)), "x": (PAIR, some(ARRAYS))}),
+    "Family.sample": (
+        BELL.sample,
+        {
+            "theta": (THETA, some(VECTORS)),
+            "size": (3, COUNTS | {"a tuple with zero": lambda good: (2, 0), "a nested tuple": lambda good: ((2,), 2)}),
+            "rng": (RNG, GENERATORS),
+        },
+    ),
+    "Family.expect": (BELL.expect, {"theta": (THETA, some(POINTS)), "f": (lambda x: x, INTEGRANDS)}),
+    "Family.fisher": (BELL.fisher, {"theta": (THETA, some(VECTORS))}),
+    "Family.kl": (BELL.kl, {"theta0": (THETA, some(VECTORS)), "theta1": (THETA, some(VECTORS))}),
+    "Categorical": (ng.Categorical, {"k": (3, DIMS | {"one": lambda good: 1})}),
+    "Softmax": (ng.Softmax, {"k": (3, DIMS | {"one": lambda good: 1})}),
+    "MultivariateGaussian": (ng.MultivariateGaussian, {"n": (2, DIMS)}),
+    "reparametrize": (
+        ng.reparametrize,
+        {"family": (BELL, FAMILIES), "coordinates": (ng.gaussian_mean_scale, COORDINATES)},
+    ),
+    "kl_divergence": (ng.kl_divergence, FAMILY | TWO_POINTS),
+    "chi2_divergence": (ng.chi2_divergence, FAMILY | TWO_POINTS),
+    "kl_series": (ng.kl_series, FAMILY | TWO_POINTS | {"terms": (3, DIMS)}),
+    "kl_quadratic": (
+        ng.kl_quadratic,
+        {"metric": (ng.euclidean(2), METRICS), "p": (THETA, some(VECTORS)), "q": (THETA, some(VECTORS))},
+    ),
+    "fisher_information": (ng.fisher_information, FAMILY | ONE_POINT),
+    "fisher_from_hessian": (ng.fisher_from_hessian, FAMILY | ONE_POINT),
+    "fisher_metric": (ng.fisher_metric, FAMILY | {"theta": (THETA, some(VECTORS))}),
+    "fisher_monte_carlo": (
+        ng.fisher_monte_carlo,
+        FAMILY | ONE_POINT | {"size": (5, DIMS | {"one": lambda good: 1}), "rng": (RNG, some(GENERATORS, "a seed"))},
+    ),
+    "empirical_fisher": (ng.empirical_fisher, {"scores": (TABLE, SCORES)}),
+    "EmpiricalFisher": (ng.EmpiricalFisher, {"dim": (2, DIMS)}),
+    "EmpiricalFisher.add": (ng.EmpiricalFisher(2).add, {"scores": (TABLE, some(SCORES) | WIDE)}),
+    "EmpiricalFisher.observe": (
+        ng.EmpiricalFisher(2).observe,
+        {
+            "family": (BELL, FAMILY["family"][1] | {"of another size": lambda good: COIN}),
+            "theta": (THETA, some(POINTS)),
+            "x": (PAIR, some(ARRAYS)),
+        },
+    ),
+    "numerical_gradient": (
+        ng.numerical_gradient,
+        {
+            "f": (lambda x: x.sum(), some(FUNCTIONS | RETURNS, "returns nan", "returns strings", "returns ragged")),
+            "x": (PAIR, {k: v for k, v in POINTS.items() if k != "too long"}),
+            "unit": (
+                np.array(1.0),
+                {k: v for k, v in some(UNITS, "zero", "negative", "a matrix", "negligible").items() if k != "too long"},
+            ),
+        },
+    ),
+    "numerical_hessian": (
+        ng.numerical_hessian,
+        {
+            "f": (lambda x: np.sin(x).sum(), some(FUNCTIONS | RETURNS)),
+            "x": (PAIR, some({k: v for k, v in POINTS.items() if k != "too long"})),
+            "unit": (np.array(1.0), some(UNITS, "negative", "negligible")),
+        },
+    ),
+    "observed_order": (ng.observed_order, {"errors": (PAIR, LISTS), "steps": (PAIR, some(LISTS, "only one", "zero"))}),
+}
+BAD = [(call, name, bad) for call, (_, arguments) in CALLS.items() for name in arguments for bad in arguments[name][1]]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_good_arguments_are_accepted(call):
+    function, arguments = CALLS[call]
+    function(**{name: good for name, (good, _) in arguments.items()})
+
+
+@pytest.mark.parametrize(("call", "name", "bad"), BAD)
+def test_bad_arguments_are_refused(call, name, bad):
+    function, arguments = CALLS[call]
+    good, wrong = arguments[name]
+    # That there are too few is said of the errors.
+    named = {"steps": "errors"} if bad == "only one" else {}
+    refuse(
+        lambda: function(**{k: v for k, (v, _) in arguments.items()} | {name: wrong[bad](good)}), named.get(name, name)
+    )
+
+
+MODULES = {
+    f"natgrad.{m}"
+    for m in ("family", "discrete", "softmax", "gaussian", "coordinates", "fisher", "empirical", "divergence", "taylor")
+}
+
+
+def test_every_public_argument_is_in_the_table():
+    expected = set()
+    for name in ng.__all__:
+        value = getattr(ng, name)
+        if value.__module__ not in MODULES or isinstance(value, ng.Coordinates) or value is ng.Coordinates:
+            continue
+        if not inspect.isabstract(value):
+            named = inspect.signature(value).parameters.items()
+            expected |= {(name, parameter) for parameter, p in named if p.kind is p.POSITIONAL_OR_KEYWORD}
+        for method, function in vars(value).items() if inspect.isclass(value) else ():
+            if inspect.isfunction(function) and not method.startswith("_"):
+                parameters = set(inspect.signature(function).parameters) - {"self"}
+                expected |= {(f"{name}.{method}", parameter) for parameter in parameters}
+    assert {(call, name) for call, (_, arguments) in CALLS.items() for name in arguments} == expected
+    assert {type(family).__name__ for family, *_ in MEMBERS.values()} >= {
+        name for name in ng.__all__ if inspect.isclass(getattr(ng, name)) and issubclass(getattr(ng, name), ng.Family)
+    } - {"Family"}
+
+
+MESSAGES = [
+    (lambda: COIN.log_prob([0.5], [0, 2]), "`x` must be 0 or 1, but it contains 2."),
+    (lambda: COIN.fisher([0.5, 0]), "`theta` must have length 1 in its last axis, but its shape is (2,)."),
+    *(
+        (lambda p=p: COIN.fisher([[0.5], [p]]), f"`theta` must lie strictly between 0 and 1, but it contains {p}.")
+        for p in (0, -0.5, 1)
+    ),
+    (
+        lambda: COIN.fisher([[0.5], [1e-110]]),
+        "`theta` must be zero or between 1e-100 and 1e+100 in size, but it contains 1e-110.",
+    ),
+    (lambda: BELL.fisher([[0, 1], [0, 0]]), "`theta` must have a positive precision tau, but it contains 0."),
+    (lambda: BELL.fisher([[0, 1], [0, -0.5]]), "`theta` must have a positive precision tau, but it contains -0.5."),
+    (
+        lambda: BELL.kl([0, 1], [0, 1e110]),
+        "`theta1` must be zero or between 1e-100 and 1e+100 in size, but it contains 1e+110.",
+    ),
+    (
+        lambda: ng.Gaussian(0, 1),
+        "`theta` must be an argument of the methods of Gaussian(), but it is one of Gaussian itself.",
+    ),
+    (lambda: ng.fisher_metric("Gaussian", [0, 1]), "`family` must be a Family, but it is a str."),
+    (lambda: ng.fisher_monte_carlo(BELL, [0, 1], 1, RNG), "`size` must be at least 2, but it is 1."),
+    (
+        lambda: BELL.sample([0, 1], 3, np.random.RandomState(0)),
+        "`rng` must be a Generator, but it is a RandomState.",
+    ),
+    (lambda: ng.kl_series(COIN, [0.6], [0.5], 2.5), "`terms` must be an integer, but it is a float."),
+    (
+        lambda: ng.empirical_fisher([1, 2]),
+        "`scores` must have one row for each observation, but its shape is (2,).",
+    ),
+    (lambda: ng.Categorical(3).log_prob([0.5, 0.2], [0, 3]), "`x` must be one of 0, …, 2, but it contains 3."),
+    (
+        lambda: ng.Categorical(3).fisher([[0.5, 0.4], [0.9, 0.9]]),
+        "`theta` must sum to less than 1, but its largest sum is 1.8.",
+    ),
+    (lambda: ng.Poisson().log_prob([1], -1), "`x` must be a count, but it contains -1."),
+    (
+        lambda: ng.Poisson().fisher([[1], [1e17]]),
+        "`theta` must have a rate of at most 1e+09, but it contains 1e+17.",
+    ),
+    (
+        lambda: ng.MultivariateGaussian(2).fisher([0, 0, 1, 2, 1]),
+        "`theta` must have a precision P that is positive definite, but its smallest eigenvalue is -1.",
+    ),
+    (
+        lambda: ng.Softmax(2).fisher([800]),
+        "`theta` must have a result within the range of float64, but it underflows.",
+    ),
+    (
+        lambda: BELL.log_prob([0, 1], [0.0, 1e200]),
+        "`theta` and `x` must have a result within the range of float64, but it overflows.",
+    ),
+    (
+        lambda: BELL.kl([0, 1e-100], [1e-100, 1e-100]),
+        "`theta0` and `theta1` must have a result within the range of float64, but it underflows.",
+    ),
+    (
+        lambda: BELL.sample([1, 1e40], 3, RNG),
+        "`theta` must have observations that float64 can tell apart, but all are rounded to one.",
+    ),
+    (
+        lambda: BELL.expect([0, 1], np.abs),
+        "`f` must have an expectation that quadrature can find, but rules of 64 and 100 nodes give 0.803041 and "
+        "0.801178.",
+    ),
+    (
+        lambda: ng.numerical_gradient(lambda x: np.log(x[0]), [0.002]),
+        "`unit` must be a length over which `f` hardly bends, but steps of 0.00074 and 0.00037 units give the "
+        "derivatives 485.779 and 499.467.",
+    ),
+    (lambda: ng.observed_order([1, 2, 3], [1, 1, 2]), "`steps` must differ from one to the next, but 1 repeats."),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), MESSAGES, ids=[message for _, message in MESSAGES])
+def test_messages(call, message):
+    assert refuse(call) == message
+
+
+TWO = np.ones((2, 2))
+MISMATCHES = {
+    "sums of different size": (lambda: ng.EmpiricalFisher(2) + ng.EmpiricalFisher(3), ["other"]),
+    "a mean of nothing": (lambda: ng.EmpiricalFisher(2).matrix(), ["scores"]),
+    "quadratic": (lambda: ng.kl_quadratic(ng.Diagonal(np.ones((3, 2))), TWO, [1, 1]), ["p", "q"]),
+    "quadratic, points": (lambda: ng.kl_quadratic(ng.euclidean(2), TWO, np.ones((3, 2))), ["p", "q"]),
+    "log_prob": (lambda: BELL.log_prob(TWO, [1, 2, 3]), ["theta", "x"]),
+    "score": (lambda: COIN.score([[0.5], [0.6]], [0, 1, 1]), ["theta", "x"]),
+    "kl": (lambda: BELL.kl(TWO, np.ones((3, 2))), ["theta0", "theta1"]),
+    "orders": (lambda: ng.observed_order([1, 2, 3], [1, 2]), ["errors"]),
+    "orders, one step": (lambda: ng.observed_order([1, 2], [1]), ["errors"]),
+    "the dimension of the family": (lambda: ng.fisher_metric(BELL, [0.5]), ["theta"]),
+    "one family's parameters": (lambda: ng.kl_divergence(COIN, [0.5], [0, 1]), ["q"]),
+    "a mean that isn't there": (lambda: ng.chi2_divergence(BELL, [0, 1], [3, 0.51]), ["q"]),
+    "a third moment that isn't there": (lambda: ng.kl_series(BELL, [0, 1], [0, 0.5], 3), ["q"]),
+}
+
+
+@pytest.mark.parametrize("name", MISMATCHES)
+def test_arguments_that_do_not_fit_together(name):
+    call, arguments = MISMATCHES[name]
+    refuse(call, *arguments)
+
+
+def test_abstract_families_cannot_be_made():
+    with pytest.raises(TypeError, match="abstract"):
+        ng.Family()
