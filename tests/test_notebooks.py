@@ -205,7 +205,7 @@ def test_every_erratum_has_a_label_and_a_counterexample():
     cells = NOTEBOOKS["errata"].cells
     entries = [cell for cell in cells if "\n### " in cell.source]
     for entry in entries:
-        assert re.match(r"\(erratum-[1-3]-[1-6][a-z]\)=\n### ", entry.source), entry.id
+        assert re.match(r"\(erratum-([1-3]-[1-6][a-z]|abstract)\)=\n### ", entry.source), entry.id
         counterexample = cells[cells.index(entry) + 1]
         assert counterexample.cell_type == "code", entry.id
         assert "assert " in counterexample.source, entry.id
