@@ -177,7 +177,7 @@ def test_an_unknown_tag_is_found(folder):
 
 def test_every_label_that_dangles_is_found():
     for row in ROWS:
-        for label in filter(None, [row["anchor"], row.get("erratum")]):
+        for label in filter(None, [row["anchor"], row["erratum"], row["proof"]]):
             assert f"{row['id']}: the book has no label {label!r}" in found(labels=LABELS - {label})
 
 
@@ -190,6 +190,7 @@ def test_every_label_that_dangles_is_found():
         ({"uses": ["2.3z"]}, "2.3b: uses '2.3z', which is not in the registry"),
         ({"uses": ["2.3b"]}, "2.3b, 2.3b: each uses the next, in a circle"),
         ({"id": "2.3a"}, "2.3a is listed twice"),
+        ({"verdict": "proved", "instance": "coins"}, "2.3b: proved, but shown for an instance, and has no `proof`"),
     ],
 )
 def test_a_wrong_row_is_found(change, message):

@@ -3,6 +3,7 @@
 import ast
 import copy
 import json
+import numbers
 import re
 import shutil
 import statistics
@@ -12,7 +13,9 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import nbformat
+import numpy as np
 import pytest
+import sympy as sp
 import yaml
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
@@ -205,7 +208,7 @@ def test_every_erratum_has_a_label_and_a_counterexample():
     cells = NOTEBOOKS["errata"].cells
     entries = [cell for cell in cells if "\n### " in cell.source]
     for entry in entries:
-        assert re.match(r"\(erratum-[1-3]-[1-6][a-z]\)=\n### ", entry.source), entry.id
+        assert re.match(r"\(erratum-([1-3]-[1-6][a-z]|abstract)\)=\n### ", entry.source), entry.id
         counterexample = cells[cells.index(entry) + 1]
         assert counterexample.cell_type == "code", entry.id
         assert "assert " in counterexample.source, entry.id
@@ -220,6 +223,30 @@ def test_sections_are_those_of_the_note(chapter):
     assert headings == labels
     assert len(labels) >= SECTIONS_OF_THE_NOTE.get(number, 1)
     assert re.search(rf"^\(sec-{number}\)=\n# ", markdown, re.MULTILINE)
+
+
+def kind(value):
+    """What a name stands for, as a reader sees it: any matrix of sympy's is a matrix, any number a number."""
+    kinds = (sp.MatrixBase, sp.MatrixExpr, sp.Basic, np.ndarray, numbers.Number)
+    return next((one for one in kinds if isinstance(value, one)), type(value))
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, "fine_print"])
+def test_a_section_runs_by_itself_and_a_name_keeps_its_type(name):
+    parts = [[]]
+    for cell in NOTEBOOKS[name].cells:
+        if cell.cell_type == "markdown" and re.search("^## ", cell.source, re.MULTILINE):
+            parts.append([])
+        if cell.cell_type == "code":
+            parts[-1].append(cell)
+    found = {}
+    for section, part in enumerate(parts[1:], 1):
+        namespace = {}
+        for cell in [*parts[0], *part]:
+            exec(compile(cell.source, cell.id, "exec"), namespace)
+        for variable, value in namespace.items():
+            found.setdefault(variable, {})[kind(value)] = section
+    assert not {variable: kinds for variable, kinds in found.items() if len(kinds) > 1}
 
 
 # From here on stored outputs are falsified, and nbval has to find all of them and nothing else.

@@ -54,7 +54,8 @@ class Witness(NamedTuple):
 
 def read_rows(folder=FOLDER):
     rows = yaml.safe_load((folder / "concordance.yml").read_text(encoding="utf-8"))
-    blank = {"assumptions": "", "why": "", "single": "", "erratum": None}
+    blank = {"assumptions": "", "why": "", "single": "", "instance": ""}
+    blank |= {"proof": None, "erratum": None}
     given = [{key: value for key, value in row.items() if value is not None} for row in rows]
     return [{**blank, **row, "section": row["id"][:-1]} for row in given]
 
@@ -146,7 +147,9 @@ def problems(rows, witnesses, labels):
             yield f"{name}: nothing but a proof goes without `why`"
         if not row["erratum"] and verdict == "corrected":
             yield f"{name}: a correction needs its `erratum`"
-        for label in {row["anchor"], row["erratum"]} - {None, *labels}:
+        if row["instance"] and verdict == "proved" and not row["proof"]:
+            yield f"{name}: proved, but shown for an instance, and has no `proof`"
+        for label in {row[k] for k in ("anchor", "erratum", "proof")} - {None, *labels}:
             yield f"{name}: the book has no label {label!r}"
         for used in set(row["uses"]).difference(uses):
             yield f"{name}: uses {used!r}, which is not in the registry"
@@ -174,6 +177,7 @@ def published(rows, witnesses, url):
             **row,
             "anchor": url(row["anchor"]),
             "erratum": row["erratum"] and url(row["erratum"]),
+            "proof": row["proof"] and url(row["proof"]),
             "witnesses": [
                 {
                     "kind": EVIDENCE[w.evidence],
@@ -278,6 +282,7 @@ def treated(label):
         "fig": f"{{numref}}`{label}`",
         "sec": f"{{numref}}`Section {{number}} <{label}>`",
         "box": f"{{ref}}`box in {number} <{label}>`",
+        "fine": f"{{ref}}`fine print <{label}>`",
     }
     return texts.get(label.split("-")[0], f"{{ref}}`{label}`")
 
@@ -294,6 +299,8 @@ def table(rows, witnesses):
         terms = {
             "Assumes": row["assumptions"],
             "Treated": treated(row["anchor"]) + erratum,
+            "Proved in general": row["proof"] and treated(row["proof"]),
+            "Derived for": row["instance"],
         }
         for kind in EVIDENCE:
             terms[kind.capitalize()] = " · ".join(
