@@ -18,6 +18,8 @@ from sphinx.util.docutils import SphinxDirective
 
 from natgrad.figures import DRAGGABLE
 
+DRAG = Path(__file__).parent
+
 
 class draggable(nodes.General, nodes.Element):
     """What a figure starts from; on an HTML page its still picture is inside."""
@@ -85,8 +87,14 @@ class FigureOf(SphinxDirective):
 
 
 def put_script_into_the_book(app):
+    """One script of all figures there are."""
     if app.builder.name == "html":
-        frame.bundle(app, Path(__file__).parent, "figures.js", "figures.css")
+        figures = sorted(DRAG.glob("figures/*.js"))
+        script = Path(app.doctreedir, "figures.js")
+        script.parent.mkdir(parents=True, exist_ok=True)
+        script.write_text("".join(f"import {json.dumps(path.as_posix())};\n" for path in figures), encoding="utf-8")
+        frame.bundle(app, DRAG, str(script))
+        frame.bundle(app, DRAG, "figures.css")
 
 
 def setup(app):
