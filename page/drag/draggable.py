@@ -16,7 +16,7 @@ from myst_nb.core.render import MimeRenderPlugin, load_mime_renders
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
-from natgrad.figures import DRAGGABLE
+from natgrad.figures import DRAGGABLE, colors
 
 DRAG = Path(__file__).parent
 
@@ -87,14 +87,19 @@ class FigureOf(SphinxDirective):
 
 
 def put_script_into_the_book(app):
-    """One script of all figures there are."""
-    if app.builder.name == "html":
-        figures = sorted(DRAG.glob("figures/*.js"))
-        script = Path(app.doctreedir, "figures.js")
-        script.parent.mkdir(parents=True, exist_ok=True)
-        script.write_text("".join(f"import {json.dumps(path.as_posix())};\n" for path in figures), encoding="utf-8")
-        frame.bundle(app, DRAG, str(script))
-        frame.bundle(app, DRAG, "figures.css")
+    """One script of all figures there are, and their style with the colours of the still pictures."""
+    if app.builder.name != "html":
+        return
+    palette = "".join(f"--figure-{name}:{color};" for name, color in colors.items())
+    made = {
+        "figures.js": "".join(f"import {json.dumps(str(path))};\n" for path in sorted(DRAG.glob("figures/*.js"))),
+        "figures.css": f".natgrad-figure{{{palette}}}\n" + (DRAG / "figures.css").read_text(encoding="utf-8"),
+    }
+    folder = Path(app.doctreedir, "drag")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in made.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    frame.bundle(app, folder, *made)
 
 
 def setup(app):
