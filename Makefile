@@ -66,8 +66,8 @@ check-page: book chromium java
 
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
 chromium: page/node_modules/checks
-	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(process.env.CHROME_PATH || m.chromiumPath() ? 0 : 1))' || \
-	    { apt-get update && apt-get install --yes --no-install-recommends chromium; } || { \
+	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(m.chromiumPath() ? 0 : 1))' || \
+	    { test -z "$$CHROME_PATH" && apt-get update && apt-get install --yes --no-install-recommends chromium; } || { \
 	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
 
 java:

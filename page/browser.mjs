@@ -64,7 +64,14 @@ export async function serve(folder = BOOK, amiss = () => ({})) {
   };
 }
 
+// CHROME_PATH, or what is installed; nothing if there is nothing to run.
 export function chromiumPath() {
+  const { CHROME_PATH } = process.env;
+  if (CHROME_PATH) {
+    if (existsSync(CHROME_PATH)) return CHROME_PATH;
+    console.error(`CHROME_PATH is ${CHROME_PATH}, but there is no such file.`);
+    process.exit(1);
+  }
   const names = ["chromium", "chromium-browser", "google-chrome"];
   const mac = ["/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
   for (const name of names) {
@@ -90,7 +97,7 @@ export const FLAGS = [
 ];
 
 export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROME_PATH ?? chromiumPath(), args: FLAGS });
+  return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
 }
 
 // Collects what goes wrong on a page from now on: requests to other hosts, failed requests, console errors, page errors.

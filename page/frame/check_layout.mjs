@@ -54,8 +54,6 @@ for (const width of [1280, 390]) {
     const expected = displayed(path);
     if (found.shown < expected) problem(`${found.shown} displayed equations of ${expected}`);
     if (width === 1280) equations += found.shown;
-    // From here on all of the page is laid out, as it is for somebody who has read it.
-    await page.addStyleTag({ content: "* { content-visibility: visible !important; }" });
     const wider = await page.evaluate(() => {
       const wide = document.documentElement.clientWidth;
       return document.documentElement.scrollWidth > wide && `the page is ${document.documentElement.scrollWidth} wide`;

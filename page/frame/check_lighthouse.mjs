@@ -38,7 +38,7 @@ async function audit(address, port, attempts = 3) {
 
 const { url, close } = await serve(folder);
 const port = await freePort();
-const executablePath = process.env.CHROME_PATH ?? chromiumPath();
+const executablePath = chromiumPath();
 const browser = await chromium.launch({ executablePath, args: [...FLAGS, `--remote-debugging-port=${port}`] });
 const problems = [];
 const paths = chosen.length ? chosen : pages().filter((path) => !["404.html", "search.html", "genindex.html"].includes(path));

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import tempfile
 import zipfile
 from importlib import metadata, resources
 from pathlib import Path
+from unittest import mock
 
 from docutils import nodes
 from flit_core.wheel import make_wheel_in
@@ -35,6 +37,12 @@ def archive(path, files):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name, content in files.items():
             target.writestr(zipfile.ZipInfo(name, LONG_AGO), content, zipfile.ZIP_DEFLATED)
+
+
+def build_wheel(folder):
+    """The package as a wheel: without the times of its files, which each checkout has its own of."""
+    with mock.patch.dict(os.environ, SOURCE_DATE_EPOCH="315532800"):  # 1980, the first time that a zip file can hold
+        return make_wheel_in(RUN.parents[1] / "pyproject.toml", folder).file
 
 
 def checksum(*contents):
@@ -79,7 +87,7 @@ def put_python_into_the_book(app):
     shutil.copytree(PYTHON, folder, dirs_exist_ok=True)
     lock = json.loads((PYTHON / "lock.json").read_text())
     with tempfile.TemporaryDirectory() as temporary:
-        wheel = make_wheel_in(RUN.parents[1] / "pyproject.toml", Path(temporary)).file
+        wheel = build_wheel(Path(temporary))
         add_package(folder, lock, "natgrad", ["numpy"], wheel)
         files = {
             "run_cell.py": (RUN / "run_cell.py").read_bytes(),
