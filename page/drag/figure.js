@@ -10,9 +10,15 @@ export const cross = (a, b) => a[0] * b[1] - a[1] * b[0];
 export const plus = (a, b) => [a[0] + b[0], a[1] + b[1]];
 export const times = (s, a) => [s * a[0], s * a[1]];
 export const apply = (matrix, v) => [dot(matrix[0], v), dot(matrix[1], v)];
-export const transpose = ([[a, b], [c, d]]) => [[a, c], [b, d]];
+export const transpose = ([[a, b], [c, d]]) => [
+  [a, c],
+  [b, d],
+];
 export const determinant = ([a, b]) => cross(a, b);
-export const inverse = (m) => [times(1 / determinant(m), [m[1][1], -m[0][1]]), times(1 / determinant(m), [-m[1][0], m[0][0]])];
+export const inverse = (m) => [
+  times(1 / determinant(m), [m[1][1], -m[0][1]]),
+  times(1 / determinant(m), [-m[1][0], m[0][0]]),
+];
 export const product = (m, n) => transpose(transpose(n).map((column) => apply(m, column)));
 const degrees = (v) => (Math.atan2(v[1], v[0]) * 180) / Math.PI;
 export const isZero = (v) => Math.hypot(...v) < 1e-9;
@@ -87,7 +93,10 @@ export class Plane {
     const away = plus(times(beyond, unit), times(aside, [-unit[1], unit[0]]));
     const half = 4 * plain(content).length; // of its width, roughly: the label stays off the tip, and in the rectangle
     const [x, y] = plus(plus(this.place(tip), away), [(0.8 * half * away[0]) / Math.hypot(...away), 0]);
-    const kept = [clamp(x, [this.left + half, this.left + this.width - half]), clamp(y + 4.5, [this.top + 12, this.top + this.height - 4])];
+    const kept = [
+      clamp(x, [this.left + half, this.left + this.width - half]),
+      clamp(y + 4.5, [this.top + 12, this.top + this.height - 4]),
+    ];
     return this.text(this.point(kept), content, classes);
   }
   /** The lines where the linear function with this gradient has these levels. */
@@ -96,20 +105,47 @@ export class Plane {
     const unit = times(1 / Math.hypot(...gradient), gradient);
     const along = times(reach, [-unit[1], unit[0]]);
     const feet = levels.map((level) => times(level / Math.hypot(...gradient), unit));
-    return this.segments(feet.map((foot) => [plus(foot, along), plus(foot, times(-1, along))]), classes);
+    return this.segments(
+      feet.map((foot) => [plus(foot, along), plus(foot, times(-1, along))]),
+      classes,
+    );
   }
   cross(centre = [0, 0]) {
-    return this.segments([[[this.x[0], centre[1]], [this.x[1], centre[1]]], [[centre[0], this.y[0]], [centre[0], this.y[1]]]], "grid");
+    return this.segments(
+      [
+        [
+          [this.x[0], centre[1]],
+          [this.x[1], centre[1]],
+        ],
+        [
+          [centre[0], this.y[0]],
+          [centre[0], this.y[1]],
+        ],
+      ],
+      "grid",
+    );
   }
   axes(xs, ys, xlabel, ylabel, digits = [1, 1]) {
     const [x0, y0] = [this.x[0], this.y[0]];
     const [bottom, side] = [this.top + this.height, this.left];
     const tick = (a, b, c, d) => `<path class="line axis" d="M${a} ${b}h${c}v${d}"/>`;
-    return `<path class="line axis" d="M${side} ${this.top}V${bottom}H${side + this.width}"/>` +
-      xs.map((x) => tick(this.place([x, y0])[0], bottom, 0, 4) + this.text([x, y0], number(x, digits[0]), "tick", [0, 16])).join("") +
-      ys.map((y) => tick(side, this.place([x0, y])[1], -4, 0) + this.text([x0, y], number(y, digits[1]), "tick", [-7, 4], "end")).join("") +
+    return (
+      `<path class="line axis" d="M${side} ${this.top}V${bottom}H${side + this.width}"/>` +
+      xs
+        .map(
+          (x) => tick(this.place([x, y0])[0], bottom, 0, 4) + this.text([x, y0], number(x, digits[0]), "tick", [0, 16]),
+        )
+        .join("") +
+      ys
+        .map(
+          (y) =>
+            tick(side, this.place([x0, y])[1], -4, 0) +
+            this.text([x0, y], number(y, digits[1]), "tick", [-7, 4], "end"),
+        )
+        .join("") +
       this.text([this.x[1], y0], xlabel, "", [0, 29], "end") +
-      this.text([x0, this.y[1]], ylabel, "", [0, -7]);
+      this.text([x0, this.y[1]], ylabel, "", [0, -7])
+    );
   }
   /** The rest of the drawing does not show what leaves the rectangle. */
   clip(content) {
@@ -119,8 +155,14 @@ export class Plane {
 }
 
 const STEPS = {
-  ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowDown: [0, -1], ArrowUp: [0, 1],
-  PageDown: [0, -5], PageUp: [0, 5], Home: [-1000, 0], End: [1000, 0],
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowDown: [0, -1],
+  ArrowUp: [0, 1],
+  PageDown: [0, -5],
+  PageUp: [0, 5],
+  Home: [-1000, 0],
+  End: [1000, 0],
 };
 const RING = '<g class="ring"><circle class="reach" r="22"/><circle class="mark" r="8"/></g>';
 
@@ -161,8 +203,11 @@ export class Figure extends HTMLElement {
   }
 
   addHandle({ name, label, color }) {
-    this.svg.insertAdjacentHTML("beforeend", `<g class="handle ${color}" data-handle="${name}" tabindex="0" role="slider"
-      aria-label="${label}"><title>Drag, or press the arrow keys (with Shift: larger steps)</title>${RING}</g>`);
+    this.svg.insertAdjacentHTML(
+      "beforeend",
+      `<g class="handle ${color}" data-handle="${name}" tabindex="0" role="slider"
+      aria-label="${label}"><title>Drag, or press the arrow keys (with Shift: larger steps)</title>${RING}</g>`,
+    );
     const element = this.svg.lastElementChild;
     const current = () => this.handles().find((handle) => handle.name === name);
     const toDrawing = (event) => {
@@ -185,7 +230,8 @@ export class Figure extends HTMLElement {
       const handle = current();
       this.move(handle, handle.plane.point(plus(toDrawing(event), grip)));
     });
-    for (const end of ["pointerup", "pointercancel", "lostpointercapture"]) element.addEventListener(end, () => (grip = null));
+    for (const end of ["pointerup", "pointercancel", "lostpointercapture"])
+      element.addEventListener(end, () => (grip = null));
     element.addEventListener("keydown", (event) => {
       const handle = current();
       let step = STEPS[event.key];
@@ -216,15 +262,24 @@ export class Figure extends HTMLElement {
     this.querySelector(".message").innerHTML = message;
     for (const { name, plane, at, text, value, reach } of this.handles()) {
       // A slider has one number: of a vector that is its angle, in degrees.
-      const [now, [least, most]] = value.length === 1 ? [value[0], reach[0]] : [Math.round(degrees(value)), [-180, 180]];
-      const attributes = { "aria-valuetext": plain(text), "aria-valuenow": now, "aria-valuemin": least, "aria-valuemax": most };
+      const [now, [least, most]] =
+        value.length === 1 ? [value[0], reach[0]] : [Math.round(degrees(value)), [-180, 180]];
+      const attributes = {
+        "aria-valuetext": plain(text),
+        "aria-valuenow": now,
+        "aria-valuemin": least,
+        "aria-valuemax": most,
+      };
       attributes.transform = `translate(${plane.place(at).map((z) => z.toFixed(1))})`;
       const element = this.querySelector(`[data-handle="${name}"]`);
       for (const [key, setting] of Object.entries(attributes)) element.setAttribute(key, setting);
     }
     // Announced once the handle rests.
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => (this.querySelector('[role="status"]').textContent = plain(`${said ?? ""} ${message}`)), 500);
+    this.timer = setTimeout(
+      () => (this.querySelector('[role="status"]').textContent = plain(`${said ?? ""} ${message}`)),
+      500,
+    );
   }
 
   controls() {
