@@ -72,13 +72,13 @@ TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures: it draws, and nbval compares its drawings byte for byte.
 MODULES = ["_kernels", "_special", "_quadrature", "arrays", "metric", "mahalanobis", "large", "norms", "steepest"]
-MODULES += ["family", "discrete", "softmax", "gaussian", "coordinates", "_analytic"]
+MODULES += ["family", "discrete", "gaussian", "coordinates"]
 MODULES += ["divergence", "fisher", "empirical", "taylor"]
 # Those without tests of their own name.
 TESTED_WITH = {"mahalanobis": "metric"}
-TESTED_WITH |= dict.fromkeys(["discrete", "softmax", "gaussian"], "family_digits")
+TESTED_WITH |= dict.fromkeys(["discrete", "gaussian"], "family_digits")
 TESTED_WITH |= dict.fromkeys(["_quadrature", "family"], "family_contract")
-TESTED_WITH |= {"_analytic": "coordinates", "empirical": "fisher"}
+TESTED_WITH |= {"empirical": "fisher"}
 CHAPTERS = sorted(path.stem for path in ROOT.glob("chapters/*.ipynb"))
 
 OPERATORS = {
