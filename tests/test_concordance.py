@@ -240,7 +240,7 @@ MUTANTS = {
     "package": {
         "a": RUN
         | {"killed": 199, "survived": 1}
-        | {"survivors": [{"where": "a.py", "change": "a * 1 → a / 1", "reason": ""}]},
+        | {"survivors": [{"where": "a.py", "change": "`*` → `/`", "reason": "By 1."}]},
         "b": RUN | {"killed": 99, "survived": 1, "survivors": []},
     },
     "cells": {"1_one": RUN | {"killed": 45, "survived": 5, "survivors": []}},
@@ -304,7 +304,7 @@ def test_a_small_book_links_everything_both_ways(tmp_path):
     back = re.findall(r'href="concordance\.html#note-([^"]+)"', pages["1_one.html"])
     assert back == ["1-1b", "1-1a", "1-1c", "1-1a", "1-1b", "1-1c"]  # section, equation, box, cell
     plain = pages["concordance.html"].replace("\N{NO-BREAK SPACE}", " ").replace("\N{NON-BREAKING HYPHEN}", "-")
-    for text in ("99.5 %", "99.3 %", "90.0 %", "2026-01-31", "0123abc", "a.py"):
+    for text in ("99.5 %", "99.3 %", "90.0 %", "2026-01-31", "0123abc", "By 1."):
         assert text in plain
 
 

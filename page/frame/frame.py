@@ -1,6 +1,5 @@
 """What the book's pages load, and that they ask nobody but their own host for it."""
 
-import atexit
 import functools
 import html
 import json
@@ -175,9 +174,7 @@ def bundle(app, shelf, *files):
 @functools.cache
 def typesetter():
     """A process that sets one formula after the other; it ends with this one."""
-    process = node("frame/mathematics.mjs", run=subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    atexit.register(process.communicate)
-    return process
+    return node("frame/mathematics.mjs", run=subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 @functools.cache

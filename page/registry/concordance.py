@@ -329,7 +329,7 @@ def mutants(path=ROOT / "tests" / "mutation" / "results.json"):
     # What is to be seen first on a phone comes first; nothing is broken in two.
     text = "| changed | noticed | of | share | on | at commit |\n"
     text += "|---|--:|--:|--:|---|---|\n"
-    survivors = []
+    survivors = {}
     for part, runs in result.items():
         if not runs:
             text += f"| **the {part}** | | | | not run for this edition yet | |\n"
@@ -339,10 +339,15 @@ def mutants(path=ROOT / "tests" / "mutation" / "results.json"):
         for name, run in runs.items():
             text += counts(short(name, part), run["killed"], run["survived"])
             text += f" {run['date'].replace('-', NO_BREAK)} | `{run['commit']}` |\n"
-            survivors += [one for one in run["survivors"] if not one["reason"]]
+            for one in run["survivors"]:
+                survivors.setdefault(one["reason"], []).append(f"- {one['where']}: `` {one['change']} ``\n")
     if survivors:
-        text += "\nNot noticed, and not known to be harmless:\n\n"
-        text += "".join(f"- {one['where']}: `` {one['change']} ``\n" for one in survivors)
+        count = sum(map(len, survivors.values()))
+        title = f"The {count} changes that were not noticed, and why"
+        text += f"\n:::{{dropdown}} {title}\n:class-container: unnoticed\n\n"
+        for reason, changes in survivors.items():
+            text += f"{reason}\n\n{''.join(changes)}\n"
+        text += ":::\n"
     return text
 
 
