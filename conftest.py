@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from nbval.plugin import IPyNbCell
 
-collect_ignore = ["tests/mutation/mutants.py"]  # a program
+collect_ignore = ["tests/mutation"]  # programs
 
 # nbval leaves bitmaps to its diff viewer; here they are compared like everything else.
 BITMAPS = {"image/png", "image/jpeg"}

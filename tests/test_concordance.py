@@ -239,12 +239,22 @@ RUN = {"date": "2026-01-31", "commit": "0123abc"}
 MUTANTS = {
     "package": {
         "a": RUN
-        | {"killed": 199, "survived": 1}
-        | {"survivors": [{"where": "a.py", "change": "`*` → `/`", "reason": "By 1."}]},
-        "b": RUN | {"killed": 99, "survived": 1, "survivors": []},
+        | {"killed": 199, "survived": 2}
+        | {
+            "survivors": [
+                {"where": "a.py:1", "change": "`*` → `/`", "reason": "By 1.", "noticeable": False},
+                {"where": "a.py:2", "change": "1 → 2", "reason": "", "noticeable": True},
+            ]
+        },
+        "b": RUN | {"killed": 98, "survived": 1, "commit": "4567def"},
     },
-    "cells": {"1_one": RUN | {"killed": 45, "survived": 5, "survivors": []}},
+    "cells": {"1_one": RUN | {"killed": 45, "survived": 5}},
+    "else": {},
 }
+for run in (run for runs in MUTANTS.values() for run in runs.values()):
+    run.setdefault(
+        "survivors", [{"where": "?", "change": "+", "reason": "Zero.", "noticeable": False}] * run["survived"]
+    )
 
 
 def small_book(folder):
@@ -303,9 +313,15 @@ def test_a_small_book_links_everything_both_ways(tmp_path):
         assert f'id="{anchor}"' in pages[page], anchor
     back = re.findall(r'href="concordance\.html#note-([^"]+)"', pages["1_one.html"])
     assert back == ["1-1b", "1-1a", "1-1c", "1-1a", "1-1b", "1-1c"]  # section, equation, box, cell
-    plain = pages["concordance.html"].replace("\N{NO-BREAK SPACE}", " ").replace("\N{NON-BREAKING HYPHEN}", "-")
-    for text in ("99.5 %", "99.3 %", "90.0 %", "2026-01-31", "0123abc", "By 1."):
+    plain = pages["concordance.html"].replace("\N{NO-BREAK SPACE}", " ")
+    for text in ("99.0 %", "90.0 %", "0123abc", "4567def", "Of the 8 changes", ", 1 could", "a.py:2"):
         assert text in plain
+    assert "By 1." not in plain
+
+
+def test_what_was_not_noticed_takes_a_few_lines():
+    assert len(concordance.mutants().splitlines()) <= 30
+    assert "not been run" in concordance.mutants(CHAPTERS / "nowhere.json")
 
 
 def test_a_small_book_that_is_broken_is_not_built(tmp_path):
