@@ -13,6 +13,7 @@ SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # .git/logs/HEAD changes with each commit, which the pages name.
 SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
+SOURCES += $(wildcard page/drag/figures/*.js)
 
 # A .venv that was copied from another folder, or leads there, would have that folder's package tested: it is made anew.
 ifneq ($(shell cat .venv/installed 2> /dev/null),$(CURDIR))

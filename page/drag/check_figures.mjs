@@ -2,7 +2,7 @@
 // Of all elements, or of those that are named: node check_figures.mjs natgrad-coin
 
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, readdirSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -20,49 +20,12 @@ const figures = pages().flatMap((page) => {
   return tags.filter((tag) => !wanted.length || wanted.includes(tag)).map((tag) => ({ page, tag }));
 });
 
-// How far, in units of the figure, each handle is moved: by mouse, and back and elsewhere by touch.
-// Then what is done by keyboard: [what has the focus, keys].
-const MOVES = {
-  "natgrad-ball": {
-    drags: [["gradient", 1.3, -1.1], ["gradient", -2.5, -3.4], ["gradient", 1.2, 1.5], ["gradient", 2, -1]],
-    keys: [
-      ["gradient", "ArrowUp ArrowUp Shift+ArrowLeft"],
-      ["input", "ArrowRight"], ["input", "ArrowRight"], ["input", "ArrowRight"], ["input", "ArrowRight"],
-      ["gradient", "Home ArrowUp"],
-    ],
-  },
-  "natgrad-frame": {
-    drags: [["first", -1.4, 0.7], ["second", -1.2, 0.3], ["gradient", -4.5, -1.3], ["gradient", 2.3, -3.2]],
-    keys: [["first", "ArrowUp Shift+ArrowRight"], ["second", "Shift+ArrowLeft ArrowDown ArrowDown"], ["gradient", "PageUp"]],
-  },
-  "natgrad-paper": {
-    drags: [["vector", 2.5, 3.25], ["coordinates", -6, -5.5], ["vector", 5, -4]],
-    keys: [["vector", "ArrowUp Shift+ArrowRight"], ["coordinates", "ArrowRight ArrowUp Shift+ArrowDown"]],
-  },
-  "natgrad-coin": {
-    drags: [["theta", -0.15, 0], ["theta0", -0.27, 0], ["theta", 0.61, 0], ["theta0", 0.2, 0]],
-    keys: [["theta", "ArrowLeft Shift+ArrowDown"], ["theta0", "ArrowRight PageUp"], ["input", "End"], ["theta", "End"], ["input", "Home"]],
-  },
-  "natgrad-step": {
-    drags: [["tau", -0.6, 0.1], ["sigma", 0.2, 1.1], ["tau", -0.2, -0.55]],
-    keys: [["tau", "ArrowUp Shift+ArrowRight"], ["sigma", "ArrowLeft ArrowDown"], ["input", "ArrowRight"], ["input", "Home"]],
-  },
-};
-// Special places, as the handles' coordinates, to which one is led by keyboard from wherever it is.
-const PLACES = {
-  "natgrad-ball": [
-    ["nowhere", { gradient: [0, 0] }], ["a side of the square", { gradient: [0, 3] }, "max"], ["another", { gradient: [-1, 0] }, "max"],
-    ["a side of the diamond", { gradient: [2, -2] }, "1-norm"], ["no side", { gradient: [2, -2] }, "max"],
-    ["an axis", { gradient: [0, -2] }, "1-norm"], ["an axis", { gradient: [0, -2] }, "4-norm"],
-  ],
-  "natgrad-frame": [
-    ["the note's example", { gradient: [0, 3] }], ["a singular frame", { first: [-1, -2], second: [1, 2] }], ["no frame", { first: [0, 0] }],
-    ["a quarter turn", { first: [0, 2], second: [-2, 0] }], ["nowhere", { gradient: [0, 0] }],
-  ],
-  "natgrad-paper": [["no line", { vector: [0, 0] }], ["no coordinates", { coordinates: [0, 0] }]],
-  "natgrad-coin": [["the same coin", { theta: [0.6] }], ["the wall", { theta: [0.2] }], ["behind it", { theta: [0.19] }], ["the other wall", { theta0: [0.3], theta: [0.6] }]],
-  "natgrad-step": [["nowhere", { tau: [0, 0] }], ["down", { tau: [0, -1] }], ["aside", { tau: [1, 0] }]],
-};
+// Beside each figure stands how it is moved. `drags`: how far, in units of the figure, each handle is moved by mouse,
+// and back and elsewhere by touch. `keys`: what is done by keyboard, [what has the focus, keys]. `places`: special ones,
+// as the handles' coordinates, to which one is led by keyboard from wherever it is.
+const moves = {};
+for (const file of readdirSync(join(FOLDER, "figures")).filter((name) => /^\w+\.js$/.test(name)))
+  moves[`natgrad-${file.slice(0, -3)}`] = await import(`./figures/${file.slice(0, -3)}.moves.mjs`);
 
 const read = (element, what) =>
   element.evaluate((figure, what) => {
@@ -144,11 +107,11 @@ async function press(page, element, [target, keys]) {
   const after = await read(element, `keyboard: ${target} ${keys}`);
   if (/^(((Shift\+)?Arrow|Page)(Left|Right|Up|Down) ?)+$/.test(keys) && target !== "input") {
     const start = numbers(before.inputs[target]);
-    const moves = keys.split(" ").map((key) => {
+    const presses = keys.split(" ").map((key) => {
       const size = stepOf(after.tag, target) * (/Shift|Page/.test(key) ? 5 : 1) * (/Left|Down/.test(key) ? -1 : 1);
       return start.length === 1 ? [size] : /Left|Right/.test(key) ? [size, 0] : [0, size];
     });
-    after.expected = { [target]: start.map((z, i) => z + moves.reduce((sum, move) => sum + move[i], 0)) };
+    after.expected = { [target]: start.map((z, i) => z + presses.reduce((sum, move) => sum + move[i], 0)) };
   }
   states.push(after);
 }
@@ -198,14 +161,14 @@ for (const { page: address, tag } of figures) {
     const fresh = await read(element, "at first");
     states.push(fresh);
 
-    for (const move of MOVES[tag].drags) await drag(page, element, move, touch);
-    for (const keys of MOVES[tag].keys) await press(page, element, keys);
+    for (const move of moves[tag].drags) await drag(page, element, move, touch);
+    for (const keys of moves[tag].keys) await press(page, element, keys);
     if (width === 1280) {
       await element.getByRole("button", { name: "Reset" }).click();
       const reset = await read(element, "reset");
       for (const part of ["rows", "inputs", "state", "message"])
         if (JSON.stringify(reset[part]) !== JSON.stringify(fresh[part])) problems.push(`${name}: Reset does not bring back the beginning`);
-      for (const place of PLACES[tag]) await lead(page, element, place);
+      for (const place of moves[tag].places) await lead(page, element, place);
     }
     await page.waitForTimeout(600);
     if (!(await element.locator("[role=status]").textContent()).trim()) problems.push(`${name}: nothing is announced`);
@@ -238,7 +201,7 @@ for (const { page: address, tag } of figures) {
 await browser.close();
 await server.close();
 
-for (const tag of wanted.length ? wanted : Object.keys(MOVES)) if (!figures.some((figure) => figure.tag === tag)) problems.push(`no page has a ${tag}`);
+for (const tag of wanted.length ? wanted : Object.keys(moves)) if (!figures.some((figure) => figure.tag === tag)) problems.push(`no page has a ${tag}`);
 const answer = execFileSync(join(FOLDER, "../../.venv/bin/python"), [join(FOLDER, "check_figures.py")], { input: JSON.stringify(states), encoding: "utf8" });
 problems.push(...answer.split("\n").filter(Boolean));
 const bytes = ["figures.js", "figures.css"].reduce((sum, file) => sum + gzipSync(readFileSync(join(BOOK, "_static", file))).length, 0);

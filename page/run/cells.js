@@ -133,7 +133,6 @@
   }
 
   // A figure that can be dragged is an element around its picture; a script of its own brings it to life.
-  const DRAGGABLE = "application/vnd.natgrad.figure+json";
   function draggable(figure, still) {
     const attributes = { class: "natgrad-figure", "data-figure": JSON.stringify(figure), style: `width: ${figure.size[0]}pt` };
     return element(figure.tag, attributes, still);
@@ -260,7 +259,7 @@
       const ofChangedCode = `A figure, drawn by the changed code of cell ${this.number}`;
       const alt = this.code === this.storedCode && this.storedText ? this.storedText : ofChangedCode;
       const still = picture(type, type === "image/svg+xml" ? data[type] : bytes(data[type]), alt);
-      const shown = DRAGGABLE in data ? draggable(data[DRAGGABLE], still) : still;
+      const shown = dataset.draggable in data ? draggable(data[dataset.draggable], still) : still;
       if (!this.storedFigure || this.output.querySelector("figure")) return shown;
       const figure = this.storedFigure.cloneNode(true); // with its caption and its anchor
       figure.querySelector(".natgrad-figure, img").replaceWith(shown);

@@ -15,6 +15,8 @@ from docutils import nodes
 from flit_core.wheel import make_wheel_in
 from sphinx.errors import ExtensionError
 
+from natgrad.figures import DRAGGABLE
+
 RUN = Path(__file__).parent
 PYTHON = RUN / "python"  # made by assemble_python.py
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that an archive depends on its content alone
@@ -96,7 +98,11 @@ def put_python_into_the_book(app):
         shutil.copy(RUN / Path(name).name, folder.parent / name)
     small = [(folder / name).read_bytes() for name in ("lock.json", "worker.js", "editor.js")]
     first = lock["core"]["size"] + sum(lock["packages"][name]["size"] for name in ("numpy", "mpmath", "sympy"))
-    app.live_cells = {"data-version": checksum(*small)[:8], "data-megabytes": str(round(first / 1e6))}
+    app.live_cells = {
+        "data-version": checksum(*small)[:8],
+        "data-megabytes": str(round(first / 1e6)),
+        "data-draggable": DRAGGABLE,
+    }
 
 
 def make_room(app, doctree, docname):
