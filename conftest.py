@@ -1,11 +1,29 @@
 """Have nbval compare every stored output of every chapter, and count the cells that passed."""
 
+import json
 from collections import Counter
+from importlib.metadata import distribution
+from pathlib import Path
 
 import pytest
 from nbval.plugin import IPyNbCell
 
-collect_ignore = ["tests/mutation/mutants.py"]  # a program
+collect_ignore = ["tests/mutation"]  # programs
+
+ROOT = Path(__file__).parent
+
+
+def pytest_sessionstart(session):
+    """See that what the cells import is the package beside this file, and not that of the folder .venv came from."""
+    if not (ROOT / "natgrad").is_dir():
+        return
+    try:
+        found = json.loads(distribution("natgrad").read_text("direct_url.json"))["url"]
+    except Exception:
+        found = "nowhere that it says"
+    if found != ROOT.as_uri():
+        pytest.exit(f"The chapters would run with natgrad from {found}, not with this folder's: make test", 1)
+
 
 # nbval leaves bitmaps to its diff viewer; here they are compared like everything else.
 BITMAPS = {"image/png", "image/jpeg"}

@@ -12,63 +12,28 @@ from .coordinates import (
     gaussian_natural,
     reparametrize,
 )
-from .discrete import Bernoulli, Categorical, Poisson
+from .discrete import Bernoulli, Categorical, Poisson, Softmax
 from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
 from .empirical import EmpiricalFisher, empirical_fisher
 from .family import Family
 from .fisher import fisher_from_hessian, fisher_information, fisher_metric, fisher_monte_carlo
 from .gaussian import Gaussian, MultivariateGaussian
-from .large import LowRank
+from .large import LowRank, MatrixFree
 from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores
-from .matrix_free import MatrixFree
 from .metric import Dense, Metric
 from .norms import Norm, PNorm, Spectral
-from .softmax import Softmax
 from .steepest import directional_derivative, natural_gradient, steepest_direction
 from .taylor import numerical_gradient, numerical_hessian, observed_order
 
 __version__ = "0.1.0"
 
+# fmt: off
 __all__ = [
-    "Bernoulli",
-    "Categorical",
-    "Coordinates",
-    "Dense",
-    "Diagonal",
-    "Dual",
-    "EmpiricalFisher",
-    "Family",
-    "Gaussian",
-    "LowRank",
-    "MatrixFree",
-    "Metric",
-    "MultivariateGaussian",
-    "Norm",
-    "PNorm",
-    "Poisson",
-    "Softmax",
-    "Spectral",
-    "chi2_divergence",
-    "directional_derivative",
-    "empirical_fisher",
-    "euclidean",
-    "fisher_from_hessian",
-    "fisher_information",
-    "fisher_metric",
-    "fisher_monte_carlo",
-    "from_covariance",
-    "from_frame",
-    "from_scores",
-    "gaussian_mean_log_scale",
-    "gaussian_mean_scale",
-    "gaussian_natural",
-    "kl_divergence",
-    "kl_quadratic",
-    "kl_series",
-    "natural_gradient",
-    "numerical_gradient",
-    "numerical_hessian",
-    "observed_order",
-    "reparametrize",
+    "Bernoulli", "Categorical", "Coordinates", "Dense", "Diagonal", "Dual", "EmpiricalFisher", "Family", "Gaussian",
+    "LowRank", "MatrixFree", "Metric", "MultivariateGaussian", "Norm", "PNorm", "Poisson", "Softmax", "Spectral",
+    "chi2_divergence", "directional_derivative", "empirical_fisher", "euclidean", "fisher_from_hessian",
+    "fisher_information", "fisher_metric", "fisher_monte_carlo", "from_covariance", "from_frame", "from_scores",
+    "gaussian_mean_log_scale", "gaussian_mean_scale", "gaussian_natural", "kl_divergence", "kl_quadratic",
+    "kl_series", "natural_gradient", "numerical_gradient", "numerical_hessian", "observed_order", "reparametrize",
     "steepest_direction",
 ]

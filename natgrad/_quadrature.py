@@ -31,14 +31,13 @@ def expectation(
 ) -> np.ndarray:
     """E[f], shape (...), for an f that takes K nodes, shape (..., K), to K values, shape (K, ...).
 
-    If `square`, E[f fᵀ] for an f that gives an array (n, K). In a density its bulk has to be told apart by its dtype.
+    If `square`, E[f fᵀ] for an f that gives an array (n, K). In a density its bulk has to be told apart by float64.
     Rules have to agree on it, up to parts of E|f|, or of the scale of what f would be but for its own rounding errors.
     """
     for _, weights in rules:
         if not abs(weights.sum() - 1) <= TOLERANCE:
-            raise ValueError(
-                f"`{point}` must have its mass of 1 in reach of quadrature, but that finds {weights.sum():.12g}."
-            )
+            found = f"that finds {weights.sum():.12g}"
+            raise ValueError(f"`{point}` must have its mass of 1 in reach of quadrature, but {found}.")
     nodes, best = rules[-1]
     if apart:
         bulk = nodes[..., best > BULK * best.max()]
@@ -58,37 +57,27 @@ def expectation(
 def told_apart(size: np.ndarray, width: np.ndarray, name: str) -> None:
     """Raise if a density of this width isn't wide enough for rounding to leave its observations of this size apart."""
     if not (width > PLACES * np.spacing(size)).all():
-        kind = np.asarray(size).dtype
-        raise ValueError(f"`{name}` must have observations that {kind} can tell apart, but all are rounded to one.")
+        raise ValueError(f"`{name}` must have observations that float64 can tell apart, but all are rounded to one.")
 
 
-def _mean(
-    f: Callable, nodes: np.ndarray, weights: np.ndarray, name: str, square: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _mean(f: Callable, nodes: np.ndarray, weights: np.ndarray, name: str, square: bool) -> tuple:
     """Σ w f and Σ w |f|, or Σ w f fᵀ and Σ w |f| |f|ᵀ, in blocks."""
     found = size = np.float64(0)
     product = lambda w, v: (v * w) @ v.T if square else np.tensordot(w, v, 1)
     for start in range(0, weights.size, NODES):
         x, w = nodes[..., start : start + NODES], weights[start : start + NODES]
-        values = _values(f, x, w.size, name, -1 if square else 0)
+        values = f(x)
+        # The mean of a condition, such as x == 1, is its probability.
+        if getattr(values, "dtype", None) == np.bool_:
+            values = values.astype(np.float64)
+        values = arrays.numbers(values, name)
+        if not values.ndim or values.shape[-1 if square else 0] != w.size:
+            shape = f"the shape of what it returns is {values.shape}"
+            raise ValueError(f"`{name}` must return one value for each of {w.size} observations, but {shape}.")
+        if not arrays.all_finite(values):
+            raise ValueError(f"`{name}` must give finite values to average, but one of them is not finite.")
         found, size = found + product(w, values), size + product(w, np.abs(values))
     return found, size
-
-
-def _values(f: Callable, nodes: np.ndarray, count: int, name: str, axis: int) -> np.ndarray:
-    values = f(nodes)
-    # The mean of a condition, such as x == 1, is its probability.
-    if getattr(values, "dtype", None) == np.bool_:
-        values = values.astype(np.float64)
-    values = arrays.numbers(values, name)
-    if not values.ndim or values.shape[axis] != count:
-        raise ValueError(
-            f"`{name}` must return one value for each of {count} observations, "
-            f"but the shape of what it returns is {values.shape}."
-        )
-    if not arrays.all_finite(values):
-        raise ValueError(f"`{name}` must give finite values to average, but one of them is not finite.")
-    return values
 
 
 @lru_cache(maxsize=4)

@@ -13,34 +13,23 @@ def u_minus_log1p(u: np.ndarray, one_plus_u: np.ndarray) -> np.ndarray:
     """Return h(u) = u − ln(1 + u) for u > −1 to full relative accuracy, also where both terms are nearly equal.
 
     Far from zero the logarithm is that of `one_plus_u`, of which u no longer knows the digits when it is close to −1.
+    Near it, with q = u / (2 + u), ln(1 + u) = 2 artanh(q) = 2q + 2q³/3 + 2q⁵/5 + …, and u − 2q = u q exactly.
     """
     shape, u = np.shape(u), np.ravel(u)
-    index = np.flatnonzero(np.abs(u) < SERIES_RADIUS)
-    if index.size == u.size:
-        return near_u_minus_log1p(u).reshape(shape)
-    found = np.log(one_plus_u).ravel()
-    np.subtract(u, found, out=found)
-    # The few that need it are done again, by their indices: masks take longer.
-    if index.size:
-        found[index] = near_u_minus_log1p(u[index])
+    near = np.flatnonzero(np.abs(u) < SERIES_RADIUS)
+    found = np.empty_like(u) if near.size == u.size else u - np.log(one_plus_u).ravel()
+    if near.size:
+        u = u if near.size == u.size else u[near]
+        q = u / (2 + u)
+        square = q * q
+        tail = square * (-2 / 15)
+        for k in (13, 11, 9, 7, 5, 3):
+            tail += -2 / k
+            tail *= square
+        tail += u
+        tail *= q
+        found[near] = tail
     return found.reshape(shape)
-
-
-def near_u_minus_log1p(u: np.ndarray) -> np.ndarray:
-    """The same for |u| < SERIES_RADIUS.
-
-    With q = u / (2 + u), ln(1 + u) = 2 artanh(q) = 2q + 2q³/3 + 2q⁵/5 + …, and u − 2q = u q exactly.
-    """
-    q = 2 + u
-    np.divide(u, q, out=q)
-    square = q * q
-    tail = square * (-2 / 15)
-    for k in (13, 11, 9, 7, 5, 3):
-        tail += -2 / k
-        tail *= square
-    tail += u
-    tail *= q
-    return tail
 
 
 def exact_sum(terms: np.ndarray) -> np.ndarray:
@@ -49,9 +38,8 @@ def exact_sum(terms: np.ndarray) -> np.ndarray:
     Of all terms the bits above one place, which add up without rounding, and then what is left of them.
     """
     exponent = np.frexp(np.abs(terms).max(axis=0))[1] + len(terms).bit_length()
-    place = np.ldexp(terms.dtype.type(1), exponent)
-    high = terms + place
-    high -= place
+    place = np.ldexp(1.0, exponent)
+    high = (terms + place) - place
     return high.sum(axis=0) + (terms - high).sum(axis=0)
 
 
@@ -61,7 +49,7 @@ def log_factorial_excess(n: np.ndarray) -> np.ndarray:
     for c in reversed(STIRLING):
         tail = tail / (large * large) + c
     beyond = tail / large + 0.5 * np.log(2 * np.pi * large)
-    return np.where(n < TABLE, _SMALL[np.minimum(n, TABLE - 1).astype(int)].astype(n.dtype), beyond)
+    return np.where(n < TABLE, _SMALL[np.minimum(n, TABLE - 1).astype(int)], beyond)
 
 
 _SMALL = np.arange(1.0, TABLE)

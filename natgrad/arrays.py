@@ -2,7 +2,7 @@
 
 What goes out has its digits, or an error says that it hasn't: results out of range are refused here, and matrices
 without digits. Every message has one form, `` `name` must <property>, but <measurement>. ``, and names the caller's own
-argument. Nothing is repaired: no symmetrising, clipping or dropping. Integers become float64; float32 stays float32.
+argument. Nothing is repaired: no symmetrising, clipping or dropping. All arithmetic is in float64.
 """
 
 import math
@@ -13,17 +13,17 @@ import numpy as np
 
 from . import _kernels
 
+EPS = float(np.finfo(float).eps)
 # Two entries that should be equal may differ by a few roundings of the product that made them, not by more.
 SYMMETRY_ROUNDINGS = 1000
-FLOATS = {np.dtype(np.float32), np.dtype(np.float64)}
 # A matrix with a larger condition number is as good as singular: rounding may change its inverse by a thousandth.
-CONDITION = {dtype: 1e-3 / float(np.finfo(dtype).eps) for dtype in FLOATS}
-# Below these, numbers or what they are made of may have lost digits on their way to zero.
-LOWEST = {dtype: float(np.finfo(dtype).tiny / np.finfo(dtype).eps) for dtype in FLOATS}
+CONDITION = 1e-3 / EPS
+# Below this, numbers or what they are made of may have lost digits on their way to zero.
+LOWEST = float(np.finfo(float).tiny) / EPS
 
 
 def numbers(value, name: str) -> np.ndarray:
-    """Return `value` as a non-empty array of float32 or float64 numbers, finite or not."""
+    """Return `value` as a non-empty array of float64 numbers, finite or not."""
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(f"`{name}` must not be masked, but it is a masked array.")
     try:
@@ -32,16 +32,12 @@ def numbers(value, name: str) -> np.ndarray:
         if "inhomogeneous" not in str(error):  # it comes from the value's own `__array__`
             raise
         raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
-    if array.dtype.kind in "iu":
-        array = array.astype(np.float64)
-    elif not array.dtype.isnative and array.dtype.newbyteorder("=") in FLOATS:
-        array = array.astype(array.dtype.newbyteorder("="))
-    if array.dtype not in FLOATS:
+    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
         found = type(value).__name__ if array.ndim == 0 else f"an array of {array.dtype}"
-        raise ValueError(f"`{name}` must hold real numbers (integers, float32 or float64), but it is {found}.")
+        raise ValueError(f"`{name}` must hold real numbers (integers or floats up to float64), but it is {found}.")
     if array.size == 0:
         raise ValueError(f"`{name}` must not be empty, but its shape is {array.shape}.")
-    return array
+    return array.astype(np.float64, copy=False)
 
 
 def all_finite(array: np.ndarray) -> bool:
@@ -51,16 +47,16 @@ def all_finite(array: np.ndarray) -> bool:
 
 
 def real(value, name: str) -> np.ndarray:
-    """Return `value` as a non-empty array of finite float32 or float64 numbers."""
+    """Return `value` as a non-empty array of finite numbers."""
     array = numbers(value, name)
     if not all_finite(array):
         raise ValueError(f"`{name}` must be finite, but it contains {array[~np.isfinite(array)][0]}.")
     return array
 
 
-def vector(value, name: str, dim: int | None = None, *, finite: bool = True) -> np.ndarray:
-    """Return `value` as an array of vectors, shape (..., dim); whether they are finite may be left to be seen later."""
-    array = real(value, name) if finite else numbers(value, name)
+def vector(value, name: str, dim: int | None = None) -> np.ndarray:
+    """Return `value` as an array of vectors, shape (..., dim)."""
+    array = real(value, name)
     if array.ndim == 0:
         raise ValueError(f"`{name}` must have coordinates in its last axis, but it is a single number.")
     if dim is not None and array.shape[-1] != dim:
@@ -77,16 +73,16 @@ def point(value, name: str, dim: int | None = None) -> np.ndarray:
 
 
 def table(value, name: str) -> np.ndarray:
-    """Return `value` as one row of numbers for each observation, shape (N, dim), finite or not."""
-    array = numbers(value, name)
+    """Return `value` as one row of numbers for each observation, shape (N, dim)."""
+    array = real(value, name)
     if array.ndim != 2:
         raise ValueError(f"`{name}` must have one row for each observation, but its shape is {array.shape}.")
     return array
 
 
 def square(value, name: str) -> np.ndarray:
-    """Return `value` as an array of square matrices, shape (..., n, n), finite or not."""
-    array = numbers(value, name)
+    """Return `value` as an array of square matrices, shape (..., n, n)."""
+    array = real(value, name)
     if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
         raise ValueError(f"`{name}` must be square in its last two axes, but its shape is {array.shape}.")
     return array
@@ -117,34 +113,23 @@ def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.
     matrix = square(value, name)
     diagonal = matrix.diagonal(axis1=-2, axis2=-1)
     with np.errstate(all="ignore"):
-        factor, symmetric = _kernels.cholesky(matrix), _kernels.is_symmetric(matrix)
-        definite = factor is not None and has_digits(factor)
-        if not (symmetric and definite):
-            real(matrix, name)
-            eps = np.finfo(matrix.dtype).eps
-            units = np.sqrt(np.abs(diagonal))
-            units = units[..., :, None] * units[..., None, :]
-            excess = np.abs(matrix - matrix.mT) - SYMMETRY_ROUNDINGS * eps * units
-            (*which, i, j) = worst = np.unravel_index(np.argmax(excess), excess.shape)
+        units = lambda roots: roots[..., :, None] * roots[..., None, :]
+        if not (matrix == matrix.mT).all():
+            excess = np.abs(matrix - matrix.mT) - SYMMETRY_ROUNDINGS * EPS * units(np.sqrt(np.abs(diagonal)))
+            *which, i, j = worst = np.unravel_index(np.argmax(excess), excess.shape)
             if excess[worst] > 0:
-                raise ValueError(
-                    f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) "
-                    f"are {matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}."
-                )
-        if not definite:
-            values = np.linalg.eigvalsh(matrix / units) if (diagonal > 0).all() else -np.ones(1)
+                pair = f"{matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}"
+                raise ValueError(f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) are {pair}.")
+        factor = _kernels.cholesky(matrix)
+        if factor is None or not _kernels.well_conditioned(factor, CONDITION):
             beyond, found = "", f"its smallest eigenvalue is {np.linalg.eigvalsh(matrix).min():.6g}"
-            if values.min() > -eps * matrix.shape[-1] ** 2:
+            values = np.linalg.eigvalsh(matrix / units(np.sqrt(diagonal))) if (diagonal > 0).all() else -np.ones(1)
+            if values.min() > -EPS * matrix.shape[-1] ** 2:
                 most = (values[..., -1] / np.abs(values[..., 0])).max()
                 beyond, found = " beyond rounding", f"scaled to a diagonal of ones its condition number is {most:.2g}"
             raise ValueError(f"`{name}` must {be} positive definite{beyond}, but {found}.")
         in_range(diagonal, name, source=lambda: True)
     return matrix, factor
-
-
-def has_digits(factor: np.ndarray, power: int = 1) -> bool:
-    """Whether matrices A = L Lᵀ keep digits when they are inverted; with a power of 2, whether the L do."""
-    return _kernels.well_conditioned(factor, CONDITION[factor.dtype] ** power)
 
 
 def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
@@ -157,26 +142,22 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
         raise ValueError(f"{names} must have leading axes that broadcast, but these are {found}.") from None
 
 
-def in_range(
-    result: np.ndarray, *names: str, source: Callable | None = None, axes: int = 0, unit: float = 1
-) -> np.ndarray:
+def in_range(result: np.ndarray, *names: str, source: Callable | None = None, axes: int = 0) -> np.ndarray:
     """Return `result` if it has its digits, or say that of the finite arguments with these names it has not.
 
     No entry may overflow. Where the source, if any, gives True, what is all (along so many last axes) below the range
-    in which numbers, in this unit, keep their digits has lost them on its way to zero.
+    in which numbers keep their digits has lost them on its way to zero.
     """
-    bottom, fate = unit * LOWEST.get(result.dtype, 0), "overflows"
-    if result.ndim == 0 and bottom <= abs(float(result)) < math.inf:  # the same as below, but quicker
+    fate = "overflows"
+    if result.ndim == 0 and LOWEST <= abs(float(result)) < math.inf:  # the same as below, but quicker
         return result
     if all_finite(result):
-        # The first entry of what belongs together is enough, if it hasn't fallen low.
-        low, fate = np.abs(result[(..., *[0] * axes)]) < bottom, "underflows"
-        if source is None or not low.any():
-            return result
-        if not (low & (np.abs(result).max(axis=tuple(range(-axes, 0))) < bottom) & source()).any():
+        fate = "underflows"
+        low = np.abs(result).max(axis=tuple(range(-axes, 0))) < LOWEST if source else np.False_
+        if not (low.any() and (low & source()).any()):
             return result
     arguments = " and ".join(f"`{name}`" for name in names)
-    raise ValueError(f"{arguments} must have a result within the range of {result.dtype}, but it {fate}.")
+    raise ValueError(f"{arguments} must have a result within the range of float64, but it {fate}.")
 
 
 def count(value, name: str, smallest: int = 1) -> int:
@@ -188,11 +169,10 @@ def count(value, name: str, smallest: int = 1) -> int:
     return int(value)
 
 
-def instance(value, name: str, *kinds: type):
-    """Return `value` if it is of one of the kinds."""
-    if not isinstance(value, kinds):
-        known = " or a ".join(kind.__name__ for kind in kinds)
-        raise TypeError(f"`{name}` must be a {known}, but it is a {type(value).__name__}.")
+def instance(value, name: str, kind: type):
+    """Return `value` if it is of this kind."""
+    if not isinstance(value, kind):
+        raise TypeError(f"`{name}` must be a {kind.__name__}, but it is a {type(value).__name__}.")
     return value
 
 

@@ -1,22 +1,24 @@
 """The same densities in other coordinates: score and Fisher matrix follow by the Jacobian, Jᵀ S and Jᵀ F J.
 
 The Jacobian is derived: Im f(φ + i h eⱼ)/h has no rounding error that grows as h shrinks. That is right for analytic
-functions only, and |φ| is none. So the map is handed an array with which nothing else can be done.
+functions only, so wherever it is used it is held against a difference of real values.
 """
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
 from . import arrays
-from ._analytic import Analytic
 from .family import Family, filled
 
 # Imaginary steps, as a part of what they are added to, or of one where that is zero: their squares are nothing.
 STEP, STEP_AT_ZERO = 1e-20, 1e-120
+# The real step, and by how much a difference over it may be off, in units over which densities change.
+REAL_STEP, TOLERANCE = 1e-5, 1e-3
 # So many roundings may separate two ways to the same difference.
 ROUNDINGS = 16
 # Closer than this part of their size, numbers have a difference that rounding them makes worse.
@@ -28,15 +30,15 @@ MOST_ROUNDING = 1e-3
 class Coordinates(NamedTuple):
     """New coordinates φ: their names, and the smooth map φ ↦ θ.
 
-    The map takes (..., dim) to (..., dim), one to one. Where there is no such density, it is not finite, or outside of
-    the family. It has to be made of the analytic functions of numpy, such as exp, log, sqrt, sin and powers, and of
-    what moves numbers, such as stack and moveaxis; whatever isn't analytic (abs, maximum, where) is refused.
+    The map takes (..., dim) to (..., dim), one to one, by analytic functions of numpy, such as exp, log, sqrt and
+    powers. Where there is no such density, it is not finite, or outside of the family.
 
     Examples
     --------
     >>> from natgrad import Poisson
-    >>> reparametrize(Poisson(), Coordinates(("root",), np.square)).fisher([3])
-    array([[4.]])
+    >>> root = Coordinates(("root",), np.square)
+    >>> root, reparametrize(Poisson(), root).fisher([3])
+    (Coordinates(root), array([[4.]]))
     """
 
     parameters: tuple[str, ...]
@@ -56,18 +58,22 @@ class Reparametrized(Family):
         self._legendre = np.polynomial.legendre.leggauss(6)
 
     def __repr__(self) -> str:
-        (name, *_), (_, *names) = repr(self.family).partition("("), super().__repr__().partition("(")
-        return name + "".join(names)
+        return repr(self.family).partition("(")[0] + "(" + super().__repr__().partition("(")[2]
 
     def _map(self, phi):
         """θ, or along an imaginary step its imaginary part; both have their coordinates first."""
         at = np.moveaxis(phi, 0, -1)
-        found = self.coordinates.to_theta(Analytic(at) if np.iscomplexobj(phi) else at)
-        if isinstance(found, Analytic):
-            found = found.values.imag
-        elif np.iscomplexobj(phi):
-            raise ValueError("`coordinates` must map φ to θ by functions of it, but the map gives the same everywhere.")
-        found = arrays.numbers(found, "coordinates").astype(phi.real.dtype)
+        if np.iscomplexobj(phi):
+            try:
+                with warnings.catch_warnings(category=np.exceptions.ComplexWarning, action="ignore"):
+                    found = np.asarray(
+                        self.coordinates.to_theta(at)
+                    ).imag  # zero, if it has become real: see `_jacobian`
+            except TypeError:
+                raise ValueError("`coordinates` must map complex numbers, too, but their map does not.") from None
+        else:
+            found = self.coordinates.to_theta(at)
+        found = arrays.numbers(found, "coordinates")
         if found.shape != at.shape:
             raise ValueError(f"`coordinates` must map {at.shape} to {at.shape}, but it is mapped to {found.shape}.")
         return np.ascontiguousarray(np.moveaxis(found, -1, 0))
@@ -76,9 +82,7 @@ class Reparametrized(Family):
         with np.errstate(all="ignore"):
             theta = self._map(phi)
         try:
-            if not arrays.all_finite(theta):
-                raise ValueError
-            self.family._check(theta, name, theta.dtype)
+            self.family._check(theta, name)
             return self.family._unpack(theta, name), theta, phi
         except ValueError:
             columns = phi.reshape(self.dim, -1).T
@@ -91,20 +95,31 @@ class Reparametrized(Family):
     def _named(self, phi):
         return f"({', '.join(self.parameters)}) = ({', '.join(f'{v:.6g}' for v in phi)})"
 
-    def _jacobian(self, phi):
+    def _jacobian(self, unpacked):
         """∂θᵢ/∂φⱼ, shape (dim, dim, ...)."""
-        steps = np.where(phi == 0, STEP_AT_ZERO, STEP * np.abs(phi)).astype(np.float64)
-        moved = np.stack([phi.astype(np.complex128)] * self.dim, axis=1)
-        i = np.arange(self.dim)
-        moved[i, i] += 1j * steps
-        return (self._map(moved) / steps).astype(phi.dtype)
+        inner, theta, phi = unpacked
+        self._refuse_rounded(unpacked)
+        steps = np.where(phi == 0, STEP_AT_ZERO, STEP * np.abs(phi))
+        bend = REAL_STEP * np.where(phi == 0, 1, np.abs(phi))
+        unit, axes = self.family._unit(inner)[:, None], np.eye(self.dim).reshape(-1, self.dim, *[1] * (phi.ndim - 1))
+        along = lambda step: np.stack([self._map(phi + step * axis) for axis in axes], axis=1)
+        jacobian = along(1j * steps) / steps
+        error = np.abs(along(bend) - theta[:, None] - jacobian * bend) / unit
+        # What a step changes, in units of the densities, up to its own square and to rounding.
+        size = np.abs(jacobian * bend).max(axis=1, keepdims=True) / unit
+        allowed = TOLERANCE * size + ROUNDINGS * np.spacing(np.abs(theta))[:, None] / unit
+        if not ((error <= allowed).all() and (size > 0).all()):
+            raise ValueError(
+                "`coordinates` must map one to one by analytic functions, but real and imaginary steps find different "
+                f"slopes, or none, at {self._named(phi.reshape(self.dim, -1)[:, 0])} or another point given."
+            )
+        return jacobian
 
     def _log_prob(self, phi, x):
         return self.family._log_prob(phi[0], x)
 
     def _score(self, phi, x):
-        self._refuse_rounded(phi)
-        jacobian, score = self._jacobian(phi[2]), self.family._score(phi[0], x)
+        jacobian, score = self._jacobian(phi), self.family._score(phi[0], x)
         return [sum(j * s for j, s in zip(jacobian[:, i], score, strict=True)) for i in range(self.dim)]
 
     def _sample(self, phi, shape, rng):
@@ -114,8 +129,7 @@ class Reparametrized(Family):
         return self.family._rules(phi[0])
 
     def _fisher(self, phi):
-        self._refuse_rounded(phi)
-        jacobian = self._jacobian(phi[2])
+        jacobian = self._jacobian(phi)
         half = np.einsum("ij...,jb...->ib...", filled(self.family._fisher(phi[0])), jacobian)
         found = 0.5 * np.einsum("ia...,ib...->ab...", jacobian, half)
         return found + found.swapaxes(0, 1)
@@ -132,20 +146,19 @@ class Reparametrized(Family):
             start, step, size = (v[:, some, None] for v in (start, step, size))
             exact = self._map(start + (1 + nodes) / 2 * step + 1j * STEP * step) @ (weights / 2) / STEP
             error = np.abs(exact - difference[:, some])
-            agrees = (error <= ROUNDINGS * np.finfo(float).eps * size[..., 0]).all(axis=0)
+            agrees = (error <= ROUNDINGS * arrays.EPS * size[..., 0]).all(axis=0)
             difference[:, some] = np.where(agrees & close[:, some], exact, difference[:, some])
         return self.family._kl(theta0, theta1, difference)
 
-    def _refuse_rounded(self, phi):
+    def _refuse_rounded(self, unpacked):
         # Logits of a coin that is nearly certain, for example, make a probability that is rounded to one.
-        unpacked, theta, at = phi
-        lost = np.spacing(np.abs(theta)) > MOST_ROUNDING * self.family._unit(unpacked)
-        if lost.any():
-            lost &= (theta[:, None] != at).all(axis=1)  # what is taken over as it is isn't rounded
+        inner, theta, phi = unpacked
+        lost = np.spacing(np.abs(theta)) > MOST_ROUNDING * self.family._unit(inner)
+        lost &= (theta[:, None] != phi).all(axis=1)  # what is taken over as it is isn't rounded
         if lost.any():
             i = np.unravel_index(np.argmax(lost.any(axis=0)), lost.shape[1:])
             raise ValueError(
-                f"`theta` must keep its digits in the coordinates of the family, but {self._named(at[:, *i])} is "
+                f"`theta` must keep its digits in the coordinates of the family, but {self._named(phi[:, *i])} is "
                 f"rounded there by more than {MOST_ROUNDING:g} of the length over which densities change."
             )
 
@@ -156,19 +169,8 @@ class Reparametrized(Family):
 def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     """The same densities in other coordinates φ, as a family of its own, whose divergence also keeps its digits nearby.
 
-    Results are as exact as θ: what rounding it is, measured by the width of the density, is what they lose. For the
-    charts of `Gaussian` this is nothing, but in `gaussian_natural`, whose two coordinates make the mean.
-    Logits have a family of their own, `Softmax`, because probabilities close to one have no digits to start from.
-
-    Parameters
-    ----------
-    family : Family
-    coordinates : Coordinates
-
-    Returns
-    -------
-    Family
-        Its methods raise a `ValueError` where φ belongs to no density, or to one whose θ has been rounded away.
+    Results are as exact as θ: what rounding it is, measured by the width of the density, is what they lose, and a
+    `ValueError` is raised where all is lost. Logits have a family of their own, `Softmax`.
 
     Examples
     --------

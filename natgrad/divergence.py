@@ -19,12 +19,7 @@ def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """KL(p ‖ q) = E_p[ln p/q] in nats, by expectation, from the definition (section 3.1).
 
     `family.kl` gives the same in closed form, and keeps more digits where p is close to q. A `ValueError` is raised if
-    quadrature can't find the expectation.
-
-    Parameters
-    ----------
-    family : Family
-    p, q : array_like, shape (dim,)
+    quadrature can't find the expectation. `p` and `q` are the parameters of two members, shape (dim,).
 
     Examples
     --------
@@ -39,13 +34,9 @@ def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
 def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """The χ² divergence E_p[((p − q)/p)²] of q from p (section 3.1); half of it approximates KL(p ‖ q).
 
+    `p` and `q` are the parameters of two members of a family, shape (dim,).
     For Gaussians it is infinite unless 2 τ_q > τ_p. A `ValueError` is raised if quadrature can't find the expectation,
     or misses a part of q.
-
-    Parameters
-    ----------
-    family : Family
-    p, q : array_like, shape (dim,)
 
     Examples
     --------
@@ -61,13 +52,7 @@ def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndar
     """The first partial sums of Σₖ (1/k) E_p[((p − q)/p)ᵏ], the series of section 3.1, shape (terms,).
 
     They converge to KL(p ‖ q) if and only if q ≤ 2p wherever p has mass; otherwise the sums grow without bound.
-    A `ValueError` is raised as by `chi2_divergence`.
-
-    Parameters
-    ----------
-    family : Family
-    p, q : array_like, shape (dim,)
-    terms : int
+    The family, `p` and `q` are as for `chi2_divergence`, which says what is refused; `terms` is how many are wanted.
 
     Examples
     --------
@@ -83,11 +68,7 @@ def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndar
 def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """The quadratic approximation ½‖q − p‖² of KL(p ‖ q) in nats, shape (...), in the Fisher metric at p (section 3.5).
 
-    Parameters
-    ----------
-    metric : Metric
-        The Fisher metric at p, as `fisher_metric` gives it.
-    p, q : array_like, shape (..., dim)
+    `metric` is the Fisher metric at p, as `fisher_metric` gives it; p and q have shape (..., dim).
 
     Examples
     --------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -29,7 +29,7 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
            [0. , 2. ]])
     """
     scores = arrays.table(scores, "scores")
-    return _gram(lambda: [scores.T], len(scores), scores=scores) / len(scores)
+    return _gram([scores.T], "scores") / len(scores)
 
 
 class EmpiricalFisher:
@@ -59,12 +59,12 @@ class EmpiricalFisher:
         matrix = sum(parts, start=EmpiricalFisher(2)).matrix()
     """
 
-    def __repr__(self) -> str:
-        return f"EmpiricalFisher(dim={self.dim}, count={self.count})"
-
     def __init__(self, dim: int):
         self.dim, self.count = arrays.count(dim, "dim"), 0
         self._sum = np.zeros((self.dim, self.dim))
+
+    def __repr__(self) -> str:
+        return f"EmpiricalFisher(dim={self.dim}, count={self.count})"
 
     def add(self, scores: ArrayLike) -> None:
         """Add scores, shape (N, dim).
@@ -78,8 +78,8 @@ class EmpiricalFisher:
         if scores.shape[1] != self.dim:
             raise ValueError(f"`scores` must have {self.dim} columns, but their shape is {scores.shape}.")
         step = max(BLOCK // self.dim, 4 * self.dim)
-        blocks = lambda: (scores[i : i + step].astype(float, copy=False).T for i in range(0, len(scores), step))
-        self._include(_gram(blocks, len(scores), scores=scores), len(scores), "scores")
+        blocks = (scores[i : i + step].T for i in range(0, len(scores), step))
+        self._include(_gram(blocks, "scores"), len(scores), "scores")
 
     def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:
         """Add the scores of a family at θ, shape (dim,), for observations x, shape (..., *event), never all in memory.
@@ -92,14 +92,14 @@ class EmpiricalFisher:
         """
         if arrays.instance(family, "family", Family).dim != self.dim:
             raise ValueError(f"`family` must have {self.dim} parameters, but it has {family.dim}.")
-        (theta, unpacked), x = family._point(theta), family._numbers(x)
+        (_, unpacked), x = family._point(theta), family._numbers(x)
         family._batch(x)
         rows = x.reshape(-1, *family.event)
         # The scores of a part, coordinates first, and what it takes to compute them, stay in the cache.
         step = max(256, BLOCK // 8 // self.dim)
-        parts = lambda: (rows[i : i + step].astype(np.float64, copy=False) for i in range(0, len(rows), step))
-        blocks = lambda: (family._score(unpacked, family._first(part)) for part in parts())
-        self._include(_gram(blocks, len(rows), theta=theta, x=x), len(rows), "x")
+        parts = (rows[i : i + step] for i in range(0, len(rows), step))
+        blocks = (family._score(unpacked, family._first(part)) for part in parts)
+        self._include(_gram(blocks, "theta", "x"), len(rows), "x")
 
     def __add__(self, other: EmpiricalFisher) -> EmpiricalFisher:
         if not isinstance(other, EmpiricalFisher):
@@ -129,29 +129,17 @@ class EmpiricalFisher:
         return self._sum / self.count
 
 
-def _gram(blocks: Callable[[], Iterable[Sequence[np.ndarray]]], count: int, **sources: np.ndarray) -> np.ndarray:
-    """The sum of S Sᵀ over blocks of `count` scores, coordinates first, made of arrays not yet checked to be finite."""
+def _gram(blocks: Iterable[Sequence[np.ndarray]], *names: str) -> np.ndarray:
+    """The sum of S Sᵀ over blocks of scores, coordinates first."""
+    total = 0.0
     with np.errstate(all="ignore"):
-        total = sum(map(_products, blocks()))
-        # What isn't finite in a score, and what is lost when it is squared, shows in the sum of its squares.
-        squares = np.diagonal(total)
-        if not np.isfinite(squares).all():
-            for name, value in sources.items():
-                arrays.real(value, name)
-        lost = ~(squares >= count * np.finfo(squares.dtype).tiny) | np.isinf(squares)
-        if lost.any() and any(filled(scores)[lost].any() for scores in blocks()):
-            names = " and ".join(f"`{name}`" for name in sources)
-            raise ValueError(
-                f"{names} must give scores whose squares are in the range of {squares.dtype}, "
-                f"but a sum of {count} squares is {squares[lost][0]:.6g}."
-            )
-    return total
-
-
-def _products(scores: Sequence[np.ndarray]) -> np.ndarray:
-    # A few arrays are multiplied in pairs, twice as quickly as put together.
-    if isinstance(scores, np.ndarray) or len(scores) > FEW:
-        scores = filled(scores)
-        return scores @ scores.T
-    scores = np.broadcast_arrays(*scores)
-    return np.array([[first @ second for second in scores] for first in scores])
+        for scores in blocks:
+            # A few arrays are multiplied in pairs, twice as quickly as put together.
+            few = not isinstance(scores, np.ndarray) and len(scores) <= FEW
+            scores = np.broadcast_arrays(*scores) if few else filled(scores)
+            part = np.array([[u @ v for v in scores] for u in scores]) if few else scores @ scores.T
+            # Squares that are lost would make a score zero that isn't.
+            lost = lambda scores=scores: np.array([row.any() for row in scores])
+            arrays.in_range(np.diagonal(part), *names, source=lost)
+            total = total + part
+    return arrays.in_range(total, *names)

@@ -5,6 +5,7 @@ The closed forms `fisher` and `kl` are claims; the tests hold them against quadr
 
 from __future__ import annotations  # or naming numpy.random in a signature would import it
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
@@ -12,11 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
-from ._kernels import blocks
 from ._quadrature import expectation
 
 # How large a parameter may be, and one over that how small: the inverse of a square still has room.
-LARGEST = {np.dtype(np.float32): 1e12, np.dtype(np.float64): 1e100}
+LARGEST = 1e100
 
 
 class Family(ABC):
@@ -27,14 +27,14 @@ class Family(ABC):
 
     To write a family, name its parameters, say which of them are positive, and give six hooks. There, θ comes as one
     array for each parameter, and of vectors x the coordinates are the first axis; all other axes broadcast. Nothing may
-    be written to but `step`. Results may be of single precision; those out of range are refused for you.
+    be written to but `step`. Results out of range are refused for you.
 
-    - ``_log_prob(theta, x)``: ln p.
-    - ``_score(theta, x)``: its derivatives, a list.
-    - ``_fisher(theta)``: the rows of F, a list of lists.
-    - ``_kl(theta0, theta1, step)``: the divergence, for arrays of one axis; `step` is θ₁ − θ₀.
-    - ``_sample(theta, shape, rng)``: draws of this shape, which for vectors has another axis in front.
-    - ``_rules(theta)``: pairs of nodes and weights for expectations, an exact rule, or a good and a better one.
+    - `_log_prob(theta, x)`: ln p.
+    - `_score(theta, x)`: its derivatives, a list.
+    - `_fisher(theta)`: the rows of F, a list of lists.
+    - `_kl(theta0, theta1, step)`: the divergence, for arrays of one axis; `step` is θ₁ − θ₀.
+    - `_sample(theta, shape, rng)`: draws of this shape, which for vectors has another axis in front.
+    - `_rules(theta)`: pairs of nodes and weights for expectations, an exact rule, or a good and a better one.
 
     Of `_discrete`, `_unpack`, `_observation`, `_unit` and `_chi2_is_finite` the defaults may have to be replaced.
 
@@ -181,8 +181,7 @@ class Family(ABC):
             found = filled(self._fisher(self._unpack(self._theta(theta), "theta")))
             # No other entry is larger than the geometric mean of two of these, of which none is zero.
             squares = np.einsum("ii...->i...", found)
-            low = squares.min() < arrays.LOWEST[squares.dtype]
-            arrays.in_range(squares, "theta", source=(lambda: True) if low else None)
+            arrays.in_range(squares, "theta", source=lambda: True)
         return np.moveaxis(found, (0, 1), (-2, -1))
 
     def kl(self, theta0: ArrayLike, theta1: ArrayLike) -> np.ndarray:
@@ -192,59 +191,49 @@ class Family(ABC):
         >>> Gaussian().kl([0, 1], [[0.1, 1], [1e-9, 1]])
         array([5.e-03, 5.e-19])
         """
-        names = ("theta0", "theta1")
-        whole = [arrays.vector(v, n, self.dim, finite=False) for v, n in zip((theta0, theta1), names, strict=True)]
+        whole = [arrays.vector(v, n, self.dim) for v, n in ((theta0, "theta0"), (theta1, "theta1"))]
         shape = arrays.broadcast(theta0=whole[0].shape[:-1], theta1=whole[1].shape[:-1])
-        dtype = np.result_type(*whole)
+        wide = [np.broadcast_to(theta, (*shape, self.dim)).reshape(-1, self.dim) for theta in whole]
+        found = np.empty(math.prod(shape))
         with np.errstate(all="ignore"):
-            if not shape:
-                return self._divergences(whole[0], whole[1], dtype)[0]
-            found = np.empty(shape, dtype)
-            wide = [np.broadcast_to(theta, (*shape, self.dim)) for theta in whole]
-            for index in blocks(shape, self._block):
-                found[index] = self._divergences(wide[0][index], wide[1][index], dtype).reshape(found[index].shape)
-        return found
+            for start in range(0, found.size, self._block):
+                part = slice(start, start + self._block)
+                near, far = (theta[part].T.copy() for theta in wide)
+                self._check(near, "theta0")
+                self._check(far, "theta1")
+                moved = (near != far).any(axis=0)
+                kl = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near)
+                found[part] = arrays.in_range(kl, "theta0", "theta1", source=lambda moved=moved: moved)
+        return found.reshape(shape)[()]
 
-    def _divergences(self, theta0: np.ndarray, theta1: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        near, far = (np.array(t.reshape(-1, self.dim).T, np.float64, order="C") for t in (theta0, theta1))
-        self._check(near, "theta0", dtype)
-        self._check(far, "theta1", dtype)
-        found = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near).astype(
-            dtype, copy=False
-        )
-        return arrays.in_range(found, "theta0", "theta1", source=lambda: (near != far).any(axis=0))
-
-    def _check(self, theta: np.ndarray, name: str, dtype: np.dtype) -> None:
-        size, high = np.abs(theta), dtype.type(LARGEST[dtype])
-        low = 1 / high
-        if not low <= size.min() <= size.max() <= high:
-            arrays.real(theta, name)
-            outside = (size > high) | ((size < low) & (size > 0))
-            refuse(theta, outside, name, f"be zero or between {low:.0e} and {high:.0e} in size")
+    def _check(self, theta: np.ndarray, name: str) -> None:
+        size = np.abs(theta)
+        if not 1 / LARGEST <= size.min() <= size.max() <= LARGEST:
+            outside = (size > LARGEST) | ((size < 1 / LARGEST) & (size > 0))
+            refuse(theta, outside, name, f"be zero or between {1 / LARGEST:.0e} and {LARGEST:.0e} in size")
 
     def _theta(self, value) -> np.ndarray:
-        theta = np.moveaxis(arrays.vector(value, "theta", self.dim, finite=False), -1, 0)
-        self._check(theta, "theta", theta.dtype)
+        theta = np.moveaxis(arrays.vector(value, "theta", self.dim), -1, 0)
+        self._check(theta, "theta")
         return theta
 
     def _point(self, value, name: str = "theta") -> tuple[np.ndarray, Sequence]:
         """A single θ in float64, as it is and unpacked."""
         theta = arrays.point(value, name, self.dim)
-        self._check(theta, name, theta.dtype)
-        theta = theta.astype(np.float64)
+        self._check(theta, name)
         return theta, self._unpack(theta, name)
 
     def _at(self, hook: Callable, theta, x) -> np.ndarray:
         theta, x = self._theta(theta), self._numbers(x)
         arrays.broadcast(theta=theta.shape[1:], x=self._batch(x))
         with np.errstate(all="ignore"):
-            return arrays.in_range(hook(self._unpack(theta, "theta"), self._first(arrays.real(x, "x"))), "theta", "x")
+            return arrays.in_range(hook(self._unpack(theta, "theta"), self._first(x)), "theta", "x")[()]
 
     def _numbers(self, x) -> np.ndarray:
         # The outcomes of a coin may be called True and False.
         if self._discrete and np.dtype(bool) == getattr(x, "dtype", type(x)):
             x = np.multiply(x, 1.0)
-        return arrays.numbers(x, "x")
+        return arrays.real(x, "x")
 
     def _batch(self, x: np.ndarray) -> tuple[int, ...]:
         split = x.ndim - len(self.event)

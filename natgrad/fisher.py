@@ -32,10 +32,7 @@ class Estimate(NamedTuple):
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
     """F = E[SSᵀ], shape (dim, dim), the mean outer product of the score, from the definition (section 3.4).
 
-    Parameters
-    ----------
-    family : Family
-    theta : array_like, shape (dim,)
+    Of a family, at one `theta`, shape (dim,).
 
     Examples
     --------
@@ -56,10 +53,7 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     """F = −E[H], shape (dim, dim), minus the mean Hessian of ln p, by differences that see no score (section 3.4).
 
-    Parameters
-    ----------
-    family : Family
-    theta : array_like, shape (dim,)
+    Of a family, at one `theta`, shape (dim,).
 
     Examples
     --------
@@ -83,13 +77,8 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
     """F = E[SSᵀ] from independent draws x ~ p_θ: mean and standard error, both of shape (dim, dim) (section 3.5).
 
-    Parameters
-    ----------
-    family : Family
-    theta : array_like, shape (dim,)
-    size : int
-        At least two.
-    rng : numpy.random.Generator
+    Of a family, at one `theta`, shape (dim,); `size` is the number of draws, at least two, and `rng` a
+    `numpy.random.Generator`.
 
     Examples
     --------
@@ -123,12 +112,9 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
 
 
 def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
-    """The metric G = F(θ), under which a small step has length √(2 KL) (section 3.5).
+    """The metric G = F(θ), under which a small step has length √(2 KL), (section 3.5).
 
-    Parameters
-    ----------
-    family : Family
-    theta : array_like, shape (..., dim)
+    Of a family, at `theta`, shape (..., dim).
 
     Examples
     --------

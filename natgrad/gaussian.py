@@ -5,12 +5,11 @@ import math
 import numpy as np
 
 from . import arrays
-from ._kernels import cholesky_last, solve_lower_last
+from ._kernels import solve_lower_last
 from ._quadrature import hermite, told_apart
 from ._special import u_minus_log1p
 from .family import Family
 
-# A plain float leaves float32 what it is.
 LOG_2PI = math.log(2 * math.pi)
 # Precisions are close if the part of the divergence that they make is below this, for each dimension.
 CLOSE = 0.05
@@ -37,16 +36,13 @@ class Gaussian(Family):
     def _score(self, theta, x):
         mu, tau = theta
         gap = x - mu
-        square = gap * gap
-        square *= -0.5
-        square += 0.5 / tau
-        return [tau * gap, square]
+        return [tau * gap, 0.5 * (1 / tau - gap * gap)]
 
     def _sample(self, theta, shape, rng):
         mu, tau = theta
         sigma = 1 / np.sqrt(tau)
         told_apart(np.abs(mu), sigma, "theta")
-        return mu + rng.standard_normal(shape) / np.sqrt(tau)
+        return mu + sigma * rng.standard_normal(shape)
 
     def _rules(self, theta):
         mu, tau = theta
@@ -58,13 +54,7 @@ class Gaussian(Family):
 
     def _kl(self, theta0, theta1, step):
         (_, tau0), (_, tau1), (gap, change) = theta0, theta1, step
-        change /= tau0
-        found = u_minus_log1p(change, tau1 / tau0)
-        square = tau1 * gap  # before it is squared, so that it stays in range
-        square *= gap
-        found += square
-        found *= 0.5
-        return found
+        return 0.5 * (u_minus_log1p(change / tau0, tau1 / tau0) + tau1 * gap * gap)
 
 
 class MultivariateGaussian(Family):
@@ -86,50 +76,46 @@ class MultivariateGaussian(Family):
         self.event = (self.n,)
         self._rows, self._columns = np.tril_indices(self.n)
         gap = "" if self.n < 10 else ","
-        self.parameters = (
-            *(f"mu_{i + 1}" for i in range(self.n)),
-            *(f"P_{i + 1}{gap}{j + 1}" for i, j in zip(self._rows, self._columns, strict=True)),
-        )
+        pairs = zip(self._rows + 1, self._columns + 1, strict=True)
+        self.parameters = (*(f"mu_{i + 1}" for i in range(self.n)), *(f"P_{i}{gap}{j}" for i, j in pairs))
         self._block = max(16, min(1 << 13, (1 << 18) // self.n**2))
         # In a sum over all entries of P those off its diagonal occur twice.
         self._times = np.where(self._rows == self._columns, 0.5, 1.0)
 
     def _unpack(self, theta, name):
-        """Mean, lower triangle of P, its Cholesky factor: batch axes last."""
-        precision = self._triangle(theta)
-        matrices = np.moveaxis(_mirrored(precision), (0, 1), (-2, -1))
+        """Mean, P and its Cholesky factor L, P = L Lᵀ: batch axes last."""
+        precision = self._symmetric(theta[self.n :])
+        matrices = np.moveaxis(precision, (0, 1), (-2, -1))
         _, factor = arrays.positive_definite(matrices, name, "have a precision P that is")
-        return theta[: self.n], precision, np.ascontiguousarray(np.moveaxis(factor, (-2, -1), (0, 1)))
+        return theta[: self.n], precision, np.moveaxis(factor, (-2, -1), (0, 1)).copy()
 
-    def _triangle(self, columns):
-        triangle = np.zeros((self.n, self.n, *columns.shape[1:]), columns.dtype)
-        triangle[self._rows, self._columns] = columns[self.n :]
-        return triangle
-
-    def _covariance(self, factor):
-        inverse = self._inverse(factor)
-        return np.einsum("pi...,pj...->ij...", inverse, inverse)
+    def _symmetric(self, triangle):
+        matrix = np.empty((self.n, self.n, *triangle.shape[1:]))
+        matrix[self._rows, self._columns] = matrix[self._columns, self._rows] = triangle
+        return matrix
 
     def _inverse(self, factor):
-        identity = np.eye(self.n, dtype=factor.dtype).reshape(self.n, self.n, *[1] * (factor.ndim - 2))
+        identity = np.eye(self.n).reshape(self.n, self.n, *[1] * (factor.ndim - 2))
         return solve_lower_last(factor, np.broadcast_to(identity, factor.shape).copy())
 
+    def _covariance(self, factor):
+        inverse = self._inverse(factor)  # Σ = L⁻ᵀ L⁻¹
+        return np.einsum("pi...,pj...->ij...", inverse, inverse)
+
     def _whiten(self, theta, x):
-        mu, _, factor = theta
-        gap = np.stack(np.broadcast_arrays(*(v - m for v, m in zip(x, mu, strict=True))))
-        return gap, np.einsum("ij...,i...->j...", factor, gap)
+        gap = np.stack(np.broadcast_arrays(*(v - m for v, m in zip(x, theta[0], strict=True))))
+        return gap, np.einsum("ij...,i...->j...", theta[2], gap)  # |Lᵀ(x − μ)|² is the exponent
 
     def _log_prob(self, theta, x):
         white, diagonal = self._whiten(theta, x)[1], np.einsum("ii...->i...", theta[2])
         return np.log(diagonal).sum(axis=0) - 0.5 * (self.n * LOG_2PI + (white * white).sum(axis=0))
 
     def _score(self, theta, x):
+        # P (x − μ), and ½ (Σ − (x − μ)(x − μ)ᵀ) with its entries off the diagonal doubled.
         (gap, white), covariance = self._whiten(theta, x), self._covariance(theta[2])
         pairs = zip(self._times, self._rows, self._columns, strict=True)
-        return [
-            *np.einsum("ij...,j...->i...", theta[2], white),
-            *(float(c) * (covariance[i, j] - gap[i] * gap[j]) for c, i, j in pairs),
-        ]
+        slopes = [float(c) * (covariance[i, j] - gap[i] * gap[j]) for c, i, j in pairs]
+        return [*np.einsum("ij...,j...->i...", theta[2], white), *slopes]
 
     def _sample(self, theta, shape, rng):
         z, inverse = np.moveaxis(rng.standard_normal((*shape, self.n)), -1, 0), self._inverse(theta[2])
@@ -141,32 +127,32 @@ class MultivariateGaussian(Family):
         return [(theta[0][:, None] + self._inverse(theta[2]).T @ z, weights) for z, weights in hermite(self.n)]
 
     def _fisher(self, theta):
-        _, precision, factor = theta
-        s, n, i, j = self._covariance(factor), self.n, self._rows, self._columns
-        times = self._times.astype(s.dtype).reshape(-1, *[1] * (s.ndim - 2))
-        found = np.zeros((self.dim, self.dim, *s.shape[2:]), s.dtype)
-        found[:n, :n] = _mirrored(precision)
+        # P for the mean; for entries ij and kl of P, ½ (Σik Σjl + Σil Σjk), again doubled off the diagonal.
+        s, n, i, j = self._covariance(theta[2]), self.n, self._rows, self._columns
+        times = self._times.reshape(-1, *[1] * (s.ndim - 2))
+        found = np.zeros((self.dim, self.dim, *s.shape[2:]))
+        found[:n, :n] = theta[1]
         pairs = s[np.ix_(i, i)] * s[np.ix_(j, j)] + s[np.ix_(i, j)] * s[np.ix_(j, i)]
         found[n:, n:] = times[:, None] * times * pairs
         return found
 
     def _kl(self, theta0, theta1, step):
+        # ½ (tr E − ln det(I + E) + |L₁ᵀ(μ₁ − μ₀)|²) for E = L₀⁻¹ (P₁ − P₀) L₀⁻ᵀ.
         (_, _, factor0), (_, _, factor1) = theta0, theta1
         white = np.einsum("ijb,ib->jb", factor1, step[: self.n])
-        # X = L₀⁻¹ L₁, so that the eigenvalues of X Xᵀ are those of P₁ against P₀.
+        # X = L₀⁻¹ L₁, so that I + E = X Xᵀ, and its determinant is the square of the product of the diagonal of X.
         x, i = solve_lower_last(factor0, factor1.copy()), np.arange(self.n)
         d = x[i, i]
         x[i, i] = 0
         found = np.einsum("ijb,ijb->b", x, x) + u_minus_log1p((d - 1) * (d + 1), d * d).sum(axis=0)
         close = found < CLOSE * self.n
         if close.any():
-            found[close] = self._close(factor0[..., close], self._triangle(step)[..., close])
+            found[close] = self._close(factor0[..., close], self._symmetric(step[self.n :, close]))
         return 0.5 * (found + (white * white).sum(axis=0))
 
     def _close(self, factor, change):
-        # tr E − ln det(I + E) for E = L⁻¹ (P₁ − P₀) L⁻ᵀ, from I + E = M D Mᵀ with M unit lower triangular: no term is
-        # negative.
-        half = solve_lower_last(factor, _mirrored(change))
+        # The same from I + E = M D Mᵀ with M unit lower triangular: no term is negative.
+        half = solve_lower_last(factor, change)
         e = solve_lower_last(factor, np.swapaxes(half, 0, 1).copy())
         pivots, found = np.empty_like(e[0]), 0
         for j in range(self.n):
@@ -174,19 +160,9 @@ class MultivariateGaussian(Family):
             more = (e[j, :j] * scaled).sum(axis=0)
             pivot = e[j, j] - more
             pivots[j] = 1 + pivot
-            e[j + 1 :, j] -= np.einsum("pb,ipb->ib", scaled, e[j + 1 :, :j])
-            e[j + 1 :, j] /= pivots[j]
+            e[j + 1 :, j] = (e[j + 1 :, j] - np.einsum("pb,ipb->ib", scaled, e[j + 1 :, :j])) / pivots[j]
             found = found + more + u_minus_log1p(pivot, pivots[j])
         return found
 
     def _chi2_is_finite(self, p, q):
-        with np.errstate(all="ignore"):
-            return bool((np.diagonal(cholesky_last(2 * q[1] - p[1])) > 0).all())
-
-
-def _mirrored(triangle: np.ndarray) -> np.ndarray:
-    # The symmetric matrices, in the first two axes, of which lower triangles are given.
-    matrix = triangle + np.swapaxes(triangle, 0, 1)
-    i = np.arange(len(matrix))
-    matrix[i, i] = triangle[i, i]
-    return matrix
+        return bool(np.linalg.eigvalsh(2 * q[1] - p[1])[0] > 0)

@@ -1,72 +1,53 @@
-"""Metrics too large to write down: of low rank, plus damping."""
+"""Metrics too large to write down: of low rank plus damping, and known only by what they do to a vector."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _kernels, arrays
-from .metric import Metric
+from .metric import Metric, _root
 
-# A solution whose estimated error is larger is refused: half of the digits would be lost.
-ACCURACY = 1e-8
-EPS = np.finfo(np.float64).eps
+# So many times three products with random vectors find the units of a metric.
+PASSES = 7
+# What is still to be gained is estimated by what the last steps gained: at least so many, and this part of all.
+FEWEST, PART = 6, 6
 
 
 class LowRank(Metric):
-    """The metric of a damped empirical Fisher matrix G = SᵀS/N + λI, held as its N scores, for N < n; in float64.
+    """The metric of a damped empirical Fisher matrix G = SᵀS/N + λI, held as its N scores S, shape (N, n), for N < n.
 
     Built in N²n operations and solved in Nn, where `Dense` takes n³ and n²: it factorises K = SSᵀ + NλI, and forms
-    nothing n × n. With more scores than coordinates `Dense` is quicker, and bears less damping.
-
-    Parameters
-    ----------
-    scores : array_like, shape (N, n)
-        S, one row for each observation. If they are in float64 they are not copied, so leave them as they are.
-    damping : float
-        λ, positive. A `ValueError` is raised if it is too small for K to have digits, by the criterion of `Dense`, or
-        later, if rounding may cost a solution more than half of its digits.
+    nothing n × n. S isn't copied if it is in float64, so leave it as it is. A `ValueError` is raised if the damping λ
+    is too small beside SᵀS/N for three digits to be left.
 
     Examples
     --------
     >>> metric = LowRank([[2, 0, 0]], damping=1)
-    >>> metric
-    LowRank(n=3, scores=1, damping=1)
-    >>> metric.solve([5, 1, 1])
-    array([1., 1., 1.])
+    >>> metric, metric.solve([5, 1, 1])
+    (LowRank(n=3, scores=1, damping=1), array([1., 1., 1.]))
     """
 
-    _bears_nan = True
-
     def __init__(self, scores: ArrayLike, damping: float):
-        scores = arrays.table(scores, "scores").astype(np.float64, copy=False)
-        self._scores = scores.view()
-        self._scores.flags.writeable = False
-        # One of numpy's, so that its product with a float32 vector is in float64.
-        self._damping = np.float64(arrays.positive_number(damping, "damping"))
-        count, self.dim = scores.shape
+        self._scores, self._damping = arrays.table(scores, "scores"), arrays.positive_number(damping, "damping")
+        count, self.dim = self._scores.shape
         with np.errstate(all="ignore"):
-            kernel = scores @ scores.T
-            self._excess = kernel.trace() / count / self._damping  # of SᵀS/N over λI
-            np.einsum("ii->i", kernel)[:] += count * self._damping
-            if not np.isfinite(kernel.trace()):
-                arrays.real(scores, "scores")
+            kernel = self._scores @ self._scores.T
+            excess = kernel.trace() / (count * self._damping)  # of SᵀS/N over λI
+            kernel += count * self._damping * np.eye(count)
             arrays.in_range(kernel.diagonal(), "scores", "damping", source=lambda: True)
             self._factor = _kernels.cholesky(kernel)
-            if self._factor is None or not arrays.has_digits(self._factor):
-                raise self._refusal()
-            # SᵀK⁻¹ may magnify rounding errors by the root of the condition number, and those in K are as large as K.
-            self._spread = np.sqrt(kernel.trace() * _kernels.inverse_norm(self._factor))
-            self._reach = min(np.sqrt(kernel.trace()), self._spread * np.linalg.norm(scores))
-
-    def _refusal(self, hint: str = "") -> ValueError:
-        return ValueError(
-            f"`damping` must be large enough to solve with{hint}, but the sum of squares of `scores` is "
-            f"{self._excess:.1g} times N damping."
-        )
+        if self._factor is None or excess > arrays.CONDITION:
+            raise ValueError(
+                f"`damping` must be large enough to solve with, but the sum of squares of `scores` is {excess:.1g} "
+                "times N damping."
+            )
 
     def _traits(self):
-        return super()._traits() | {"scores": len(self._scores), "damping": float(self._damping)}
+        return super()._traits() | {"scores": len(self._scores), "damping": self._damping}
 
     def _apply(self, v):
         return v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
@@ -77,47 +58,160 @@ class LowRank(Metric):
         return np.vecdot(projected, projected) / len(self._scores) + np.vecdot(self._damping * v, v)
 
     def _solve(self, g):
-        return self._woodbury(g)[1] / self._damping
+        # G⁻¹ = (I − Sᵀ K⁻¹ S)/λ
+        return (g - _kernels.solve(self._factor, g @ self._scores.T) @ self._scores) / self._damping
 
     def _squared_dual_norm(self, g):
-        # ‖v‖² = |Sv|²/N + λ|v|² of the solution v = z/λ, for which Sv = Ny.
-        y, z = self._woodbury(g)
-        return len(self._scores) * np.vecdot(y, y) + np.vecdot(z, z) / self._damping
-
-    def _woodbury(self, g: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """y = K⁻¹Sg and z = g − Sᵀy = λG⁻¹g."""
-        y = _kernels.solve_one(self._factor, g @ self._scores.T)
-        z = g - y @ self._scores
-        self._accept(z, _length(g) + self._reach * _length(y), " (`solve_rewards` bears less)")
-        return y, z
-
-    def _accept(self, z: np.ndarray, terms: np.ndarray, hint: str = "") -> None:
-        """Refuse a z too short beside the terms that it is made of."""
-        if np.any(EPS * self._spread * terms > ACCURACY * _length(z)):  # what isn't finite is seen to elsewhere
-            raise self._refusal(hint)
-
-    def solve_rewards(self, rewards: ArrayLike) -> np.ndarray:
-        """The natural gradient of a mean of weighted scores: G⁻¹ Sᵀr/N, shape (..., n), as Sᵀ(SSᵀ + NλI)⁻¹ r.
-
-        The weights r, shape (..., N), are rewards or advantages of policies, or residuals of fits.
-        It keeps the digits that `solve(S.T @ r / N)` can't have with small damping, because rounding Sᵀr loses them.
-
-        Examples
-        --------
-        >>> LowRank([[2, 0, 0]], damping=1e-14).solve_rewards([2])
-        array([1., 0., 0.])
-        """
-        rewards = arrays.vector(rewards, "rewards", len(self._scores))
-        with np.errstate(all="ignore"):
-            y = _kernels.solve_one(self._factor, rewards)
-            z = y @ self._scores
-            self._accept(z, self._reach * _length(y))
-            needed = lambda: (rewards @ self._scores).any(axis=-1)
-            return arrays.in_range(z, "rewards", source=needed, axes=1)
+        return self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _damped(self, damping):
-        return LowRank(self._scores, self._damping + (damping if damping.size > 1 else damping[0]))
+        return LowRank(self._scores, self._damping + damping[0]) if damping.size == 1 else super()._damped(damping)
 
 
-def _length(v: np.ndarray) -> np.ndarray:
-    return np.abs(v).max(axis=-1)  # whose squares never fall out of range
+class Solution(NamedTuple):
+    """What conjugate gradients found: v ≈ G⁻¹ g, their number, and the error ‖v − G⁻¹g‖ / ‖G⁻¹g‖ as estimated."""
+
+    value: np.ndarray
+    iterations: int
+    error: float
+
+
+class MatrixFree(Metric):
+    """The metric of a G that is known only by what it does to a vector, such as a product of Jacobians.
+
+    Solved by conjugate gradients (Hestenes and Stiefel, 1952), each of them one product, and about as many as the root
+    of the condition number. The units of the coordinates don't matter: they are found by a few products, and no length
+    is measured but in the metric itself.
+
+    Parameters
+    ----------
+    matvec : callable
+        Takes a vector v, shape (n,), and returns G v, shape (n,). G must be symmetric and positive definite, which is
+        probed with random vectors, and checked along the way.
+    dim : int
+        The number of coordinates, n.
+    tolerance : float
+        Stop when the error of a solution, ‖v − G⁻¹g‖, is at most this times ‖G⁻¹g‖, both in this metric. The error is
+        estimated: by solving again for what is left of g. A `ValueError` is raised if that can't be had.
+    iterations : int
+        Raise an error if that needs more of them.
+
+    Examples
+    --------
+    >>> metric = MatrixFree(lambda v: v + v.mean(), 3)
+    >>> metric, metric.solve([4, 5, 6]).round(9)
+    (MatrixFree(n=3, tolerance=1e-08), array([1.5, 2.5, 3.5]))
+    """
+
+    def __init__(
+        self, matvec: Callable[[np.ndarray], np.ndarray], dim: int, tolerance: float = 1e-8, iterations: int = 1000
+    ):
+        self._matvec, self.dim = arrays.function(matvec, "matvec"), arrays.count(dim, "dim")
+        self._tolerance = arrays.positive_number(tolerance, "tolerance")
+        self._iterations, self._eps = arrays.count(iterations, "iterations"), arrays.EPS
+        if not self._tolerance < 1:
+            raise ValueError(f"`tolerance` must be below one, but it is {self._tolerance:.6g}.")
+        # Any vectors would do that nobody chooses; naming numpy.random at the top would import it.
+        rng, units = np.random.default_rng(0), np.ones(self.dim)
+        with np.errstate(all="ignore"):
+            # G in the right units has rows of about one length: after each pass the root of what they lack is left.
+            for _ in range(PASSES):
+                probes = units * rng.choice([-1, 1], (3, self.dim)) * rng.uniform(1, 2, (3, self.dim))
+                products = [self._product(probe) for probe in probes]
+                units = units / np.sqrt(np.abs(units * products).mean(axis=0))
+            # Where all are alike, the draw of the vectors changes nothing.
+            self._units = units if units.max() > 10 * units.min() else np.ones(self.dim)
+            (u, v, _), (gu, gv, _) = probes, products
+            forth, back, size = gu @ v, u @ gv, np.abs(gu) @ np.abs(v) + np.abs(u) @ np.abs(gv)
+        if not abs(forth - back) <= arrays.SYMMETRY_ROUNDINGS * self._eps * size:
+            raise ValueError(
+                f"`matvec` must be symmetric, but for random u and v it gives vᵀGu = {forth:.6g} and uᵀGv = {back:.6g}."
+            )
+
+    def _traits(self):
+        return super()._traits() | {"tolerance": self._tolerance}
+
+    def _product(self, v: np.ndarray) -> np.ndarray:
+        # Copies, so that nothing that is done to one is done to ours.
+        product = self._matvec(v.copy())
+        if getattr(product, "dtype", None) == np.float32:
+            self._eps = float(np.finfo(np.float32).eps)
+        product = arrays.point(product, "matvec").copy()
+        if product.shape != v.shape:
+            raise ValueError(f"`matvec` must keep the shape {v.shape}, but it returns the shape {product.shape}.")
+        curvature = v @ product
+        if not curvature > 0 and v @ v > arrays.LOWEST:  # or it may be zero because v is so short
+            raise ValueError(f"`matvec` must be positive definite, but for a vector v it gives vᵀGv = {curvature:.6g}.")
+        return product
+
+    def _each(self, function: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndarray:
+        return np.array([function(row) if row.any() else row for row in v.reshape(-1, self.dim)]).reshape(v.shape)
+
+    def _apply(self, v):
+        return self._each(self._product, v)
+
+    def _solve(self, g):
+        return self._each(lambda g: self._conjugate_gradients(g).value, g)
+
+    def _steepest(self, g):
+        v = self._solve(g)
+        return v / _root(np.vecdot(g, v))[..., None]
+
+    def _damped(self, damping):
+        matvec = self._matvec
+        return MatrixFree(lambda v: damping * v + matvec(v), self.dim, self._tolerance, self._iterations)
+
+    def solution(self, g: ArrayLike) -> Solution:
+        """G⁻¹ g for one covector g, shape (n,), with the iterations that it took and an estimate of its relative error.
+
+        >>> MatrixFree(lambda v: 2 * v, 3).solution([2, 4, 6])
+        Solution(value=array([1., 2., 3.]), iterations=1, error=0.0)
+        """
+        g = arrays.point(g, "g", self.dim)
+        with np.errstate(all="ignore"):
+            found = self._conjugate_gradients(g)
+            arrays.in_range(found.value, "g", source=g.any, axes=1)
+        return found
+
+    def _conjugate_gradients(self, g: np.ndarray) -> Solution:
+        """Solve for g, and again for what is left of it, until what that adds, the error, is a small part of all."""
+        size = np.abs(g).max() or 1.0
+        v, left, energy, error, iterations = np.zeros(self.dim), g / size, 0.0, np.inf, 0
+        while True:
+            step, gain, more = self._run(left, energy, iterations)
+            v, iterations, energy = v + step, iterations + more, energy or gain
+            last, error = error, float(np.sqrt(gain / energy)) if gain else 0.0
+            if error <= self._tolerance:
+                return Solution(size * v, iterations, error)
+            if not error <= last / 2:
+                raise self._refusal(error, iterations)
+            left = g / size - self._product(v)
+
+    def _run(self, g: np.ndarray, energy: float, before: int) -> tuple[np.ndarray, float, int]:
+        """Conjugate gradients in units in which G is nearly even: v, its square ‖v‖², and the number of steps.
+
+        The steps are orthogonal in this metric: each adds the square of its length to ‖v‖², and takes as much from the
+        square of the error. What the last of them have added tells what is still to come.
+        """
+        v, residual, scale, gains, total = np.zeros(self.dim), g, self._units**2, [], 0.0
+        direction = scale * residual
+        squared = residual @ direction
+        while squared > 0:
+            product = self._product(direction)
+            step = squared / (direction @ product)
+            v, residual = v + step * direction, residual - step * product
+            squared, previous = residual @ (scale * residual), squared
+            direction = scale * residual + squared / previous * direction
+            gains.append(step * previous)
+            total, recent = total + gains[-1], sum(gains[-max(FEWEST, len(gains) // PART) :])
+            if len(gains) > FEWEST and recent <= (self._tolerance / 3) ** 2 * max(total, energy):
+                break
+            if before + len(gains) >= self._iterations:
+                raise self._refusal(np.sqrt(recent / max(total, energy)), before + len(gains))
+        return v, total, len(gains)
+
+    def _refusal(self, error: float, iterations: int) -> ValueError:
+        return ValueError(
+            f"`matvec` must let conjugate gradients converge to a relative error of {self._tolerance:.2g}, "
+            f"but it is {error:.2g} after {iterations} iterations."
+        )

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from . import arrays
+from . import _kernels, arrays
 from .metric import Dense, Metric
 
 
@@ -23,12 +23,10 @@ class Diagonal(Metric):
     array([1., 2.])
     """
 
-    _bears_nan = True
-
     def __init__(self, entries: ArrayLike):
         self._entries = arrays.frozen(arrays.positive(entries, "entries"))
         *batch, self.dim = self._entries.shape
-        self.batch, self.dtype = tuple(batch), self._entries.dtype
+        self.batch = tuple(batch)
 
     def _apply(self, v):
         return self._entries * v
@@ -52,16 +50,13 @@ class Dual(Metric):
     Examples
     --------
     >>> dual = Dual(Dense([[4, 0], [0, 9]]))
-    >>> dual
-    Dual(metric=Dense(n=2))
-    >>> dual.apply([4, 9])
-    array([1., 1.])
+    >>> dual, dual.apply([4, 9])
+    (Dual(metric=Dense(n=2)), array([1., 1.]))
     """
 
     def __init__(self, metric: Metric):
         self._metric = arrays.instance(metric, "metric", Metric)
-        self.dim, self.batch, self.dtype = metric.dim, metric.batch, metric.dtype
-        self._bears_nan = metric._bears_nan
+        self.dim, self.batch = metric.dim, metric.batch
 
     def _traits(self):
         return {"metric": self._metric}
@@ -79,16 +74,10 @@ class Dual(Metric):
         return self._metric._squared_norm(g)
 
     def _whiten(self, v):
-        return self._metric._whiten_dual(v)
+        return self._metric._whiten(self._metric._solve(v))  # |Lᵀ G⁻¹ v|² = vᵀ G⁻¹ v
 
     def _unwhiten(self, w):
-        return self._metric._unwhiten_dual(w)
-
-    def _whiten_dual(self, g):
-        return self._metric._whiten(g)
-
-    def _unwhiten_dual(self, w):
-        return self._metric._unwhiten(w)
+        return self._metric._apply(self._metric._unwhiten(w))
 
 
 def euclidean(n: int) -> Metric:
@@ -127,14 +116,13 @@ def from_frame(frame: ArrayLike) -> Metric:
     >>> from_frame([[4, 1], [2, 3]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """
-    return Dual(_of_columns(arrays.square(arrays.real(frame, "frame"), "frame").mT, 1, "frame", "be invertible"))
+    return Dual(_of_columns(arrays.square(frame, "frame").mT, 1, "frame", "be invertible"))
 
 
 def from_scores(scores: ArrayLike) -> Metric:
     """The metric G = SᵀS/N of N scores, shape (..., N, n), without the loss of digits that comes with squaring them.
 
     The columns must be linearly independent, hence N ≥ n; for fewer scores there is `LowRank`.
-    Norms come from an orthogonal factorisation of S, so that its condition number is not squared.
     A `ValueError` is raised if S, its columns scaled to length one, has no digits to be solved with (see `Dense`).
 
     Examples
@@ -157,7 +145,8 @@ def _of_columns(a: np.ndarray, count: int, name: str, property: str) -> Dense:
         r = np.linalg.qr(a, mode="r")
         r *= np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None] / math.sqrt(count)
         squares = arrays.in_range(np.diagonal(tensor, axis1=-2, axis2=-1), name, source=lambda: a.any(axis=-2))
-        if not (squares > 0).all() or not arrays.has_digits(r.mT, power=2):
+        # The condition number of R is the root of that of RᵀR.
+        if not (squares > 0).all() or not _kernels.well_conditioned(r.mT, arrays.CONDITION**2):
             smallest = np.linalg.svd(r, compute_uv=False).min()
             raise ValueError(f"`{name}` must {property}, but its smallest singular value is {smallest:.6g}.")
     return Dense._from_factor(tensor, r.mT)

@@ -19,10 +19,10 @@ class Metric(Norm):
     """A norm with an inner product: vectors have ‖v‖² = vᵀGv, and covectors (gradients) ‖g‖*² = gᵀG⁻¹g.
 
     A metric of your own sets `dim`, the number of coordinates n, and has two methods, which get arrays as those of a
-    `Norm` do: ``_apply(v)``, which is G v, and ``_solve(g)``, which is G⁻¹ g. All else follows, and can be done better:
-    ``_squared_norm(v)`` and ``_squared_dual_norm(g)`` by sums of squares, which rounding can't make negative;
-    ``_whiten(v)``, ``_unwhiten(w)`` and ``_damped(damping)`` if there is a factor of G, and if G + diag(λ) is cheap.
-    `batch` are the leading axes of G, () for one metric, and `dtype` is float32 or float64.
+    `Norm` do: `_apply(v)`, which is G v, and `_solve(g)`, which is G⁻¹ g. All else follows, and can be done better:
+    `_squared_norm(v)` and `_squared_dual_norm(g)` by sums of squares, which rounding can't make negative;
+    `_whiten(v)`, `_unwhiten(w)` and `_damped(damping)` if there is a factor of G, and if G + diag(λ) is cheap.
+    `batch` are the leading axes of G, () for one metric.
 
     Examples
     --------
@@ -40,8 +40,6 @@ class Metric(Norm):
     """
 
     dim: int
-    dtype: np.dtype = np.dtype(np.float64)
-    _called = "metric"
 
     @abstractmethod
     def _apply(self, v: np.ndarray) -> np.ndarray: ...
@@ -60,13 +58,6 @@ class Metric(Norm):
     def _unwhiten(self, w: np.ndarray) -> np.ndarray:
         return self._whiten(w)
 
-    # The same for G⁻¹ as a metric.
-    def _whiten_dual(self, g: np.ndarray) -> np.ndarray:
-        return self._whiten(self._solve(g))
-
-    def _unwhiten_dual(self, w: np.ndarray) -> np.ndarray:
-        return self._apply(self._unwhiten(w))
-
     def _damped(self, damping: np.ndarray) -> Metric:
         matrix = self.as_matrix()
         return Dense(0.5 * (matrix + matrix.mT) + damping[..., None] * np.eye(self.dim))
@@ -78,7 +69,8 @@ class Metric(Norm):
         return _root(self._squared_dual_norm(g))
 
     def _steepest(self, g):
-        return self._solve(g) / self._dual_norm(g)[..., None]  # G⁻¹g / ‖g‖*
+        v = self._solve(g)  # G⁻¹g / ‖g‖*
+        return v / _root(self._squared_dual_norm(g))[..., None]
 
     @property
     def _shape(self):
@@ -125,8 +117,11 @@ class Metric(Norm):
         >>> Dense([[5, 2], [2, 4]]).inner([1, 0], [0, 1])
         np.float64(2.0)
         """
-        product = lambda u, v: np.vecdot(u, self._apply(v))
-        return self._paired(product, lambda u, v: self._norm(u) * self._norm(v), u=u, v=v)
+        u, v = self._vectors(u=u, v=v)
+        with np.errstate(all="ignore"):
+            # A small result is right if the vectors are nearly orthogonal, but not if they are short.
+            lost = lambda: u.any(axis=-1) & v.any(axis=-1) & (self._norm(u) * self._norm(v) < arrays.LOWEST)
+            return arrays.in_range(np.asarray(np.vecdot(u, self._apply(v))), "u", "v", source=lost)[()]
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
         """The distance ‖x − y‖ between points, shape (...).
@@ -171,24 +166,21 @@ class Metric(Norm):
         array([[5., 2.],
                [2., 4.]])
         """
-        basis = np.eye(self.dim, dtype=self.dtype).reshape(self.dim, *(1 for _ in self.batch), self.dim)
+        basis = np.eye(self.dim).reshape(self.dim, *(1 for _ in self.batch), self.dim)
         with np.errstate(all="ignore"):
             return np.moveaxis(arrays.in_range(self._apply(basis), "metric", source=lambda: True, axes=1), 0, -1)
 
 
 def _root(squared: np.ndarray) -> np.ndarray:
     """The root of sums of squares, zero where they have lost their digits: `arrays.in_range` sees to that."""
-    least = arrays.LOWEST[squared.dtype]
-    if np.ndim(squared) == 0:
-        return np.sqrt(squared) if squared >= least else 0 * squared
-    return np.sqrt(squared if squared.min() >= least else np.where(squared < least, 0, squared))
+    return np.sqrt(squared if np.min(squared) >= arrays.LOWEST else np.where(squared < arrays.LOWEST, 0, squared))
 
 
 class Dense(Metric):
     """The metric of symmetric positive definite G, shape (..., n, n), held with their Cholesky factors, G = L Lᵀ.
 
     A `ValueError` is raised if G has no digits to be solved with: if its condition number, scaled to a diagonal of
-    ones, is above 4.5e12 (in float32 8.4e3). So solutions keep three digits or more, relative to their norm.
+    ones, is above 4.5e12. So solutions keep three digits or more, relative to their norm.
 
     Examples
     --------
@@ -196,8 +188,6 @@ class Dense(Metric):
     >>> metric, metric.solve([6, 12]).round(12) + 0
     (Dense(n=2), array([0., 3.]))
     """
-
-    _bears_nan = True
 
     def __init__(self, tensor: ArrayLike):
         self._hold(*arrays.positive_definite(tensor, "tensor"))
@@ -210,24 +200,21 @@ class Dense(Metric):
 
     def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
         *batch, self.dim, _ = tensor.shape
-        self.batch, self.dtype = tuple(batch), tensor.dtype
-        self._factor = factor
-        if not batch:  # to copy many would take longer than to factorise them
-            self._tensor = tensor.copy()
-
-    @cached_property
-    def _tensor(self) -> np.ndarray:
-        return self._factor @ self._factor.mT
+        self.batch, self._tensor, self._factor = tuple(batch), arrays.frozen(tensor), factor
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:
         return _kernels.inverse_of_lower(self._factor)
 
+    def _times(self, matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
+        # One matrix and many vectors make one product of matrices, which is quicker.
+        return np.matvec(matrix, v) if self.batch else v @ matrix.T
+
     def _apply(self, v):
         return self._times(self._tensor, v)
 
     def _solve(self, g):
-        return (_kernels.solve_many if self.batch else _kernels.solve_one)(self._factor, g)
+        return _kernels.solve(self._factor, g)
 
     def _whiten(self, v):
         return self._times(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
@@ -235,31 +222,14 @@ class Dense(Metric):
     def _unwhiten(self, w):
         return self._solve(self._times(self._factor, w))  # L⁻ᵀw = G⁻¹L w
 
-    def _whiten_dual(self, g):
-        if self.batch:
-            return _kernels.solve_many(self._factor, g, twice=False)
-        if self._are_few(g):
-            return _kernels.solve_one(self._factor, g, twice=False)
-        return self._times(self._inverse_factor, g)  # |L⁻¹g|² = gᵀG⁻¹g
-
-    def _unwhiten_dual(self, w):
-        return self._times(self._factor, w)
-
     def _squared_norm(self, v):
-        if self.batch or self._are_few(v):
+        if self.batch or v.size < self.dim**2:
             w = self._whiten(v)
             return np.vecdot(w, w)
         return _kernels.squared_lengths(self._factor.T, v)
 
     def _squared_dual_norm(self, g):
-        if self.batch or self._are_few(g):
-            w = self._whiten_dual(g)
+        if self.batch or g.size < self.dim**2:  # for so few no inverse is worth its while
+            w = _kernels.solve(self._factor, g, twice=False)  # |L⁻¹g|² = gᵀG⁻¹g
             return np.vecdot(w, w)
         return _kernels.squared_lengths(self._inverse_factor, g)
-
-    def _are_few(self, v: np.ndarray) -> bool:
-        return v.size < self.dim**2  # for which no inverse is worth its while
-
-    def _times(self, matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
-        # One matrix and many vectors make one product of matrices, which is quicker.
-        return np.matvec(matrix, v) if self.batch else v @ matrix.T

@@ -13,12 +13,8 @@ from .norms import Norm
 def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Norm) -> np.ndarray:
     """Slope of a function in the direction u, per unit of length: uᵀ∇f / ‖u‖, shape (...) (sections 1.1 and 1.2).
 
-    Parameters
-    ----------
-    gradient, u : array_like, shape (..., n)
-        ∇f, and the direction, refused if it is zero; for `Spectral` of shape (..., m, n).
-    norm : Norm
-        What a unit of length is; any `Metric` is a norm.
+    `gradient` and direction `u`, which mustn't be zero, have shape (..., n), and for `Spectral` (..., m, n); any
+    `Metric` is a norm.
 
     Examples
     --------
@@ -26,28 +22,21 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Norm) -> np.
     >>> directional_derivative([0, 3], [3, 4], euclidean(2)).round(12)
     np.float64(2.4)
     """
-    axes = arrays.instance(norm, "norm", Norm)._last
-
-    def slope(g, u):
-        length = arrays.in_range(np.asarray(norm._norm(u)), "u")
-        return (g * (u / np.expand_dims(length, axes))).sum(axis=axes)
-
-    try:
-        return norm._paired(slope, lambda g, u: norm._dual_norm(g), gradient=gradient, u=u)
-    except ValueError:
-        _refuse_zero(norm, "direction", u=u)
-        raise
+    gradient, u = arrays.instance(norm, "norm", Norm)._vectors(gradient=gradient, u=u)
+    _refuse_zero(norm, "direction", u=u)
+    axes = norm._last
+    with np.errstate(all="ignore"):
+        length = arrays.in_range(np.asarray(norm._norm(u)), "u", source=lambda: True)
+        slopes = np.asarray((gradient * (u / np.expand_dims(length, axes))).sum(axis=axes))
+        # A small slope is right across the gradient, but not if the gradient is itself that small.
+        lost = lambda: gradient.any(axis=axes) & (norm._dual_norm(gradient) < arrays.LOWEST)
+        return arrays.in_range(slopes, "gradient", "u", source=lost)[()]
 
 
 def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
     """The natural gradient G⁻¹∇f, shape (..., n), not normalised (sections 2.4 and 3.5).
 
-    Parameters
-    ----------
-    gradient : array_like, shape (..., n)
-        ∇f at the point of evaluation.
-    metric : Metric
-        G; for the Mahalanobis metric of Σ the result is Σ∇f.
+    `gradient` is ∇f, of the same shape; for the Mahalanobis metric of Σ it is Σ∇f.
 
     Examples
     --------
@@ -62,16 +51,9 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
 def steepest_direction(gradient: ArrayLike, norm: Norm) -> np.ndarray:
     """The step of length one along which f climbs fastest; in a metric, G⁻¹∇f / ‖∇f‖* (sections 1.2 and 2.4).
 
-    That is the u with ‖u‖ = 1, of the shape of `gradient`, that maximises uᵀ∇f; the maximum is
+    That is the u with ‖u‖ = 1, of the shape of the gradient, that maximises uᵀ∇f; the maximum is
     `norm.dual_norm(gradient)`. In a metric it is unique; where it isn't, the norm says which one is returned.
-
-    Parameters
-    ----------
-    gradient : array_like, shape (..., n)
-        ∇f at the point of evaluation; for `Spectral` of shape (..., m, n). If it is zero, every direction is as steep
-        as any other, and a `ValueError` says so.
-    norm : Norm
-        What a step of length one is; any `Metric` is a norm.
+    A `ValueError` is raised if ∇f is zero, because then every direction is as steep as any other.
 
     Examples
     --------
@@ -88,18 +70,15 @@ def steepest_direction(gradient: ArrayLike, norm: Norm) -> np.ndarray:
     >>> round(Gaussian().kl(theta, theta + step).item() / eps, 2)
     0.99
     """
-    arrays.instance(norm, "norm", Norm)
-    try:
-        return norm._checked(norm._steepest, norm._axes, True, gradient=gradient)
-    except ValueError:
-        _refuse_zero(norm, "steepest direction", gradient=gradient)
-        raise
+    (gradient,) = arrays.instance(norm, "norm", Norm)._vectors(gradient=gradient)
+    _refuse_zero(norm, "steepest direction", gradient=gradient)
+    return norm._checked(norm._steepest, norm._axes, True, gradient=gradient)
 
 
 def _refuse_zero(norm: Norm, lacking: str, **value) -> None:
-    ((name, v),) = zip(value, norm._vectors(**value), strict=True)
+    ((name, v),) = value.items()
     zero = ~v.any(axis=norm._last)
     if zero.any():
         many = f"{np.count_nonzero(zero)} of its {zero.size} vectors are zero and have"
         found = "it is zero and has" if zero.ndim == 0 else many
-        raise ValueError(f"`{name}` must not be zero, but {found} no {lacking}.") from None
+        raise ValueError(f"`{name}` must not be zero, but {found} no {lacking}.")

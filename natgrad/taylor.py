@@ -45,13 +45,9 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
 def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
     """The Hessian of f at x, shape (..., n, n), by central differences of fourth order (section 3.3).
 
+    f, x and `unit` are as for `numerical_gradient`.
     Symmetric, with an error of about 1e-10 for a function whose derivatives per `unit` are about one. A `ValueError` is
     raised as by `numerical_gradient`.
-
-    Parameters
-    ----------
-    f, x, unit
-        As for `numerical_gradient`.
 
     Examples
     --------
@@ -92,15 +88,12 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
 
 def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) -> np.ndarray:
     """A derivative, of which another with half of the steps is the evidence: its error is 16 times as small."""
-    size = np.zeros(1)
-
-    def seen(x):
-        values = arrays.real(f(x), "f")
-        size[0] = max(size[0], np.abs(values).max())
-        return values
-
     arrays.function(f, "f")
-    x, lengths = _arguments(x, unit)
+    x, unit, values = arrays.point(x, "x"), arrays.real(unit, "unit"), []
+    if unit.ndim and unit.shape != x.shape:
+        raise ValueError(f"`unit` must be a number or one for each coordinate, but its shape is {unit.shape}.")
+    lengths = np.broadcast_to(arrays.positive(np.atleast_1d(unit), "unit"), x.shape)
+    seen = lambda x: values.append(arrays.real(f(x), "f")) or values[-1]
     x, steps = _steps(x, lengths, part, "x")
     place = np.spacing(np.abs(x) + 4 * steps)
     found, again = (derivative(seen, x, np.rint(steps / k / place) * place, "f") for k in (1, 2))
@@ -108,12 +101,12 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
     per_unit = lengths if order == 1 else np.outer(lengths, lengths)
     error, scale = np.abs((found - again) * per_unit), np.abs(found * per_unit)
     largest = scale.max(axis=tuple(range(-order, 0)), keepdims=True)
-    off = error > MOST_ERROR * largest + ROUNDINGS * np.finfo(float).eps * size / part**order
+    rounding = ROUNDINGS * arrays.EPS * max(np.abs(value).max() for value in values) / part**order
+    off = error > MOST_ERROR * largest + rounding
     if off.any():
-        first, second = found[off][0], again[off][0]
         raise ValueError(
             f"`unit` must be a length over which `f` hardly bends, but steps of {part:.2g} and {part / 2:.2g} units "
-            f"give the derivatives {first:.6g} and {second:.6g}."
+            f"give the derivatives {found[off][0]:.6g} and {again[off][0]:.6g}."
         )
     return found
 
@@ -152,11 +145,3 @@ def _steps(x: np.ndarray, unit: np.ndarray, part: float, name: str) -> tuple[np.
             f"where that is {length:.6g}."
         )
     return np.rint(x / place) * place, np.rint(steps / place) * place
-
-
-def _arguments(x, unit) -> tuple[np.ndarray, np.ndarray]:
-    x, unit = arrays.point(x, "x").astype(np.float64), arrays.real(unit, "unit")
-    if unit.ndim and unit.shape != x.shape:
-        raise ValueError(f"`unit` must be a number or one for each coordinate, but its shape is {unit.shape}.")
-    arrays.positive(np.atleast_1d(unit), "unit")
-    return x, np.broadcast_to(unit, x.shape)

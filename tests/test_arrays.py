@@ -24,7 +24,7 @@ VALUES = {
 def test_real_numbers_pass_unchanged(value):
     found = arrays.real(value, "x")
     assert (found == value).all()
-    assert found.dtype == (np.float32 if getattr(value, "dtype", None) == np.float32 else float)
+    assert found.dtype == float
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,6 @@ def test_messages_about_entries(value, message):
         ([1, 2j], "it is an array of complex128"),
         (["1", "2"], "it is an array of <U1"),
         ([1, None], "it is an array of object"),
-        (np.ones(2, dtype=np.float16), "it is an array of float16"),
         (np.ones(2, dtype=np.longdouble), f"it is an array of {np.dtype(np.longdouble)}"),
         ([10**400], "it is an array of object"),
     ],
@@ -209,10 +208,9 @@ def test_frozen_arrays_cannot_be_written_to():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_a_vector_is_finite_unless_that_is_seen_to_later(bad):
+def test_a_vector_is_finite(bad):
     with pytest.raises(ValueError, match=f"^`v` must be finite, but it contains {bad}"):
         arrays.vector([1, bad], "v")
-    assert arrays.vector([1, bad], "v", finite=False).shape == (2,)
 
 
 def test_an_error_of_the_value_itself_is_not_hidden():

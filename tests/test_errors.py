@@ -49,7 +49,6 @@ ARRAYS = {
     "masked nowhere": lambda good: np.ma.array(good),
     "bool": lambda good: good > 0,
     "object": lambda good: good.astype(object),
-    "float16": lambda good: good.astype(np.float16),
     "longdouble": lambda good: good.astype(np.longdouble),
     "dates": lambda good: good.astype("datetime64[D]"),
     "a set": lambda good: {1.0, 2.0},
@@ -200,7 +199,6 @@ CALLS = {
     "from_frame": (ng.from_frame, {"frame": (TENSOR, FRAMES)}),
     "from_scores": (ng.from_scores, {"scores": (TENSOR, TALL)}),
     "LowRank": (ng.LowRank, {"scores": (TENSOR, SCORES | HUGE), "damping": (np.array(0.5), NUMBERS)}),
-    "LowRank.solve_rewards": (ng.LowRank(TENSOR, 0.5).solve_rewards, {"rewards": (PAIR, SAMPLE)}),
     "MatrixFree": (
         ng.MatrixFree,
         {
@@ -237,7 +235,7 @@ CALLS = {
     ),
 }
 # Whatever these modules make public is in the table; of classes that can't be made, or have no arguments, the verbs.
-MODULES = {f"natgrad.{name}" for name in ("metric", "mahalanobis", "norms", "steepest", "large", "matrix_free")}
+MODULES = {f"natgrad.{name}" for name in ("metric", "mahalanobis", "norms", "steepest", "large")}
 BAD = [(call, name, bad) for call, (_, arguments) in CALLS.items() for name in arguments for bad in arguments[name][1]]
 
 
@@ -271,9 +269,9 @@ def test_every_public_argument_is_in_the_table():
 # What is said, where the words matter most.
 MESSAGES = [
     (
-        lambda: ng.from_covariance(np.float32([[1, 1], [1, 1 + 1e-6]])),
+        lambda: ng.from_covariance([[1, 1], [1, 1 + 1e-14]]),
         "`cov` must be positive definite beyond rounding, but scaled to a diagonal of ones its condition number is "
-        "4.2e+06.",
+        "4e+14.",
     ),
     (lambda: METRIC.norm([1e-200, 0]), "`v` must have a result within the range of float64, but it underflows."),
     (lambda: METRIC.norm([1e200, 0]), "`v` must have a result within the range of float64, but it overflows."),
@@ -312,7 +310,7 @@ MESSAGES = [
     (lambda: METRIC.norm([1, np.nan]), "`v` must be finite, but it contains nan."),
     (
         lambda: METRIC.solve("up"),
-        "`g` must hold real numbers (integers, float32 or float64), but it is str.",
+        "`g` must hold real numbers (integers or floats up to float64), but it is str.",
     ),
     (
         lambda: ng.directional_derivative([1, 2], [0, 0], METRIC),

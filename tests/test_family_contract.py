@@ -9,7 +9,7 @@ import pickle
 
 import numpy as np
 import pytest
-from tolerances import DIFFERENCES, EXACT, MONTE_CARLO, ORDER, QUADRATURE, SINGLE, assert_close
+from tolerances import DIFFERENCES, EXACT, MONTE_CARLO, ORDER, QUADRATURE, assert_close
 
 import natgrad as ng
 
@@ -168,18 +168,6 @@ def test_leading_axes_broadcast(family):
         for j, v in enumerate(x):
             assert_close(log_prob[i, j], family.log_prob(theta, v), EXACT)
             assert_close(score[i, j], family.score(theta, v), EXACT)
-
-
-@every_family
-def test_float32_stays_float32(family):
-    theta = points(family)[0].astype(np.float32)
-    other = nearby(family, theta.astype(float), 0.5).astype(np.float32)
-    x = draws(family, theta, 4).astype(np.float32)
-    for verb, *arguments in (family.log_prob, theta, x), (family.score, theta, x), (family.kl, theta, other):
-        assert verb(*arguments).dtype == np.float32
-        assert_close(verb(*arguments), verb(*(a.astype(float) for a in arguments)), SINGLE)
-    assert family.fisher(theta).dtype == np.float32
-    assert ng.fisher_information(family, theta).dtype == np.float64
 
 
 @every_family

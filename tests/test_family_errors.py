@@ -260,7 +260,7 @@ def test_bad_arguments_are_refused(call, name, bad):
 
 MODULES = {
     f"natgrad.{m}"
-    for m in ("family", "discrete", "softmax", "gaussian", "coordinates", "fisher", "empirical", "divergence", "taylor")
+    for m in ("family", "discrete", "gaussian", "coordinates", "fisher", "empirical", "divergence", "taylor")
 }
 
 

@@ -5,16 +5,7 @@ import numpy as np
 import pytest
 from tolerances import EXACT, assert_close
 
-from natgrad._kernels import (
-    blocks,
-    cholesky,
-    inverse_norm,
-    inverse_of_lower,
-    is_symmetric,
-    solve_many,
-    squared_lengths,
-    well_conditioned,
-)
+from natgrad._kernels import cholesky, inverse_of_lower, solve, squared_lengths, well_conditioned
 
 
 def test_inverse_of_lower():
@@ -34,40 +25,16 @@ def test_inverse_of_lower_keeps_small_rows_beside_large_ones():
     assert_close(inverse_of_lower(factor), expected, EXACT, np.abs(expected) + 1e-300)
 
 
-def test_float32_stays_float32():
-    factor = np.array([[2, 0], [1, 3]], dtype=np.float32)
-    assert inverse_of_lower(factor).dtype == np.float32
-
-
-def test_blocks_are_as_large_as_they_may_be():
-    assert len(list(blocks((20_000,), 8192))) == 3
-    assert len(list(blocks((3, 100, 100), 8192))) == 6
-
-
-def test_blocks_cover_everything_once():
-    for shape in ((), (7,), (3, 5), (2, 3, 4), (1, 1, 9)):
-        for size in (1, 2, 4, 100):
-            seen = np.zeros(shape, dtype=int)
-            for index in blocks(shape, size):
-                assert seen[index].size <= size
-                seen[index] += 1
-            assert (seen == 1).all()
-
-
 @pytest.mark.parametrize("shape", [(2, 2), (9, 9), (60, 60), (3, 40, 40), (400, 2, 2), (5, 7, 6, 6), (1500, 12, 12)])
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_cholesky(shape, dtype):
+def test_cholesky(shape):
     root = np.random.default_rng(0).standard_normal((*shape[:-1], 2 * shape[-1]))
-    matrix = (root @ root.mT).astype(dtype)
+    matrix = root @ root.mT
     factor = cholesky(matrix)
-    assert factor.dtype == dtype
-    expected = np.linalg.cholesky(matrix.astype(float))
-    assert_close(factor, expected, EXACT if dtype == np.float64 else 1e-4)
+    assert_close(factor, np.linalg.cholesky(matrix), EXACT)
     assert not np.triu(factor, 1).any()
     g = np.random.default_rng(1).standard_normal((2, *shape[:-1]))
-    if len(shape) > 2 and dtype == np.float64:
-        assert_close(solve_many(factor, g), np.linalg.solve(matrix, g[..., None])[..., 0], EXACT)
-        assert_close(solve_many(factor, g, twice=False), np.linalg.solve(factor, g[..., None])[..., 0], EXACT)
+    assert_close(solve(factor, g), np.linalg.solve(matrix, g[..., None])[..., 0], EXACT * np.linalg.cond(matrix).max())
+    assert_close(solve(factor, g, twice=False), np.linalg.solve(factor, g[..., None])[..., 0], EXACT)
     for bad in -1, np.nan:
         wrong = matrix.copy()
         wrong.reshape(-1, *shape[-2:])[-1, -1, -1] *= bad
@@ -75,33 +42,11 @@ def test_cholesky(shape, dtype):
             assert cholesky(wrong) is None
 
 
-@pytest.mark.parametrize("n", [2, 64, 65, 300])
-def test_one_entry_off_the_mirror(n):
-    matrix = np.eye(n) * n + 1
-    assert is_symmetric(matrix)
-    assert is_symmetric(np.stack([matrix, matrix]))
-    for i, j in {(0, 1), (0, n - 1), (n - 1, 0), (n // 2, n // 2 - 1)}:
-        for wrong in matrix[i, j] + 1e-9, np.nan:
-            spoiled = matrix.copy()
-            spoiled[i, j] = wrong
-            assert not is_symmetric(spoiled)
-            assert not is_symmetric(np.stack([matrix, spoiled]))
-
-
 @pytest.mark.parametrize("n", [2, 30])
 def test_more_vectors_than_a_block(n):
     rng = np.random.default_rng(n)
     matrix, v = rng.standard_normal((n, n)), rng.standard_normal((2, 50_000, n))
     assert_close(squared_lengths(matrix, v), ((v @ matrix.T) ** 2).sum(axis=-1), EXACT)
-
-
-@pytest.mark.parametrize("n", [1, 2, 3, 20, 60])
-def test_the_norm_of_the_inverse_is_found_within_a_factor_of_ten(n):
-    for seed in range(20):
-        root = np.random.default_rng(seed).standard_normal((n, n + 2))
-        matrix = root @ root.T
-        exact = np.linalg.norm(np.linalg.inv(matrix), 1)
-        assert exact / 10 < inverse_norm(cholesky(matrix)) < exact * (1 + 1e-6)
 
 
 @pytest.mark.parametrize("n", [2, 3, 10, 40])

@@ -11,8 +11,6 @@ EXACT = 1e-12
 FULL = 2e-14
 # The same with special functions or matrices inside, at any distance; and integrals of smooth functions.
 DIVERGENCE = 1e-13
-# The same in float32, which carries seven digits.
-SINGLE = 1e-5
 # An integral found by quadrature, on either side of the comparison.
 QUADRATURE = 1e-11
 # A derivative found by finite differences.

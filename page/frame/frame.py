@@ -1,5 +1,6 @@
 """What the book's pages load, and that they ask nobody but their own host for it."""
 
+import atexit
 import functools
 import html
 import json
@@ -172,7 +173,9 @@ def bundle(app, shelf, *files):
 @functools.cache
 def typesetter():
     """A process that sets one formula after the other; it ends with this one."""
-    return node("frame/mathematics.mjs", run=subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    process = node("frame/mathematics.mjs", run=subprocess.Popen, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    atexit.register(process.communicate)  # closes its input, and waits
+    return process
 
 
 @functools.cache

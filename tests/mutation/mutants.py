@@ -1,15 +1,16 @@
 """Change the checked mathematics, one sign, factor, index or argument at a time, and see whether a check notices.
 
-    python tests/mutation/mutants.py              all of natgrad and all chapters
-    python tests/mutation/mutants.py metric 2_    only the modules and chapters whose names begin like this
-    python tests/mutation/mutants.py none         nothing again: only what equivalent_mutants.toml says
+    python tests/mutation/mutants.py              what has changed since its last result: modules of natgrad, chapters
+    python tests/mutation/mutants.py metric 2_    the modules and chapters whose names begin like this, changed or not
+    python tests/mutation/mutants.py all          everything again
+    python tests/mutation/mutants.py none         nothing: only what equivalent_mutants.toml says of the last results
 
-The result goes to tests/mutation/results.json, which says for each module and chapter when it was last done.
+Each module and chapter is written to results.json as soon as it is done: a run that was stopped goes on where it was.
 Mutants of one symbol are cosmic-ray's; those of an expression are made by `rewritten`.
-A mutant of natgrad dies by a test of the package, within half a minute of tests. A mutant of a cell dies if its own
-cell or a later one raises, warns, takes too long, or shows a text or a drawing that differs from what is stored: by
-what fails under nbval. Each mutant runs in a process forked where it differs, so that nothing is imported or computed
-twice.
+A mutant of natgrad dies by the first test that fails, of those that call what is changed, within some seconds of tests.
+A mutant of a cell dies if its own cell or a later one raises, warns, takes too long, or shows a text or a drawing that
+differs from what is stored: by what fails under nbval. Each mutant runs in a process forked where it differs, so that
+nothing is imported or computed twice.
 
 A survivor needs a reason in equivalent_mutants.toml, or else a new assertion.
 """
@@ -19,18 +20,18 @@ import collections
 import datetime
 import functools
 import gc
+import hashlib
 import importlib
 import inspect
 import json
 import mmap
+import multiprocessing
 import os
-import pickle
 import re
 import resource
 import subprocess
 import sys
 import time
-import tomllib
 import types
 import warnings
 from pathlib import Path
@@ -38,6 +39,7 @@ from pathlib import Path
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # only a process with a single thread can be forked safely
 
 import hypothesis
+import ledger
 import nbformat
 import numpy as np
 import pytest
@@ -61,25 +63,22 @@ for package in (
 ):
     importlib.import_module(package)
 
-HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
-RESULT = HERE / "results.json"
+ROOT = ledger.ROOT
+RESULT = ledger.PATH.with_name("results.json")
 PROCESSES = 2
 # Of computing, for one mutant: it has died if it takes longer (the longest chapter takes half of it), and it has
 # survived if the tests that were run until then have passed.
-SECONDS, PATIENCE = 90, 30
+SECONDS, PATIENCE = 90, 12
 TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures: it draws, and nbval compares its drawings byte for byte.
-MODULES = ["_kernels", "_special", "_quadrature", "arrays", "metric", "mahalanobis", "large", "norms", "steepest"]
-MODULES += ["family", "discrete", "softmax", "gaussian", "coordinates", "_analytic"]
-MODULES += ["divergence", "fisher", "empirical", "taylor"]
-# Those without tests of their own name.
-TESTED_WITH = {"mahalanobis": "metric"}
-TESTED_WITH |= dict.fromkeys(["discrete", "softmax", "gaussian"], "family_digits")
-TESTED_WITH |= dict.fromkeys(["_quadrature", "family"], "family_contract")
-TESTED_WITH |= {"_analytic": "coordinates", "empirical": "fisher"}
+MODULES = sorted(path.stem for path in ROOT.glob("natgrad/*.py") if path.stem not in ("__init__", "figures"))
 CHAPTERS = sorted(path.stem for path in ROOT.glob("chapters/*.ipynb"))
+# The tests of the package are those that call it by its short name; a cluster of processes is too slow.
+TESTS = sorted(path for path in ROOT.glob("tests/test_*.py") if "import natgrad as ng" in path.read_text("utf-8"))
+TESTS = [path for path in TESTS if path.stem != "test_dask"]
+TESTS += [ROOT / "tests" / f"test_{name}.py" for name in ("kernels", "special")]
+TESTS = [str(path.relative_to(ROOT)) for path in TESTS if path.exists()]
 
 OPERATORS = {
     "ReplaceBinaryOperator_": "Add_Sub Sub_Add Mul_Div Div_Mul Pow_Mul BitAnd_BitOr BitOr_BitAnd",
@@ -281,21 +280,25 @@ def survivors(candidates, passes):
 
 
 def aside(work):
-    """What `work` returns, in a process of its own, so that what it imports stays there."""
-    reader, writer = os.pipe()
+    """What `work` tells, one after the other, in a process of its own, so that what it imports stays there.
+
+    It goes on when the next one is asked for.
+    """
+    here, there = multiprocessing.Pipe()
     sys.stdout.flush()
     if not (pid := os.fork()):
         try:
-            with os.fdopen(writer, "wb") as pipe:
-                pickle.dump(work(), pipe)
+            here.close()  # so that it ends when nobody listens any more
+            work(lambda found: (there.send(found), there.recv()))
+            there.send(None)
         finally:
             sys.stdout.flush()
             os._exit(0)
-    os.close(writer)
-    with os.fdopen(reader, "rb") as pipe:
-        found = pickle.load(pipe)
+    there.close()
+    while (found := here.recv()) is not None:
+        yield found
+        here.send(True)
     os.waitpid(pid, 0)
-    return found
 
 
 # The package
@@ -329,18 +332,12 @@ def differing(path, source, program):
     return {a: b for a, b in pairs if a != b}
 
 
-def own_test(module):
-    return f"tests/test_{TESTED_WITH.get(module, module.strip('_'))}.py"
-
-
-def run_pytest(plugin, modules=MODULES):
-    """Run the tests of the package, first those of the given modules."""
+def run_pytest(plugin, tests=TESTS):
+    """Run the given test files and the doctests, with a plugin that chooses among their tests."""
     # None of natgrad's files is named here: pytest would load it under another name.
-    tests = dict.fromkeys(map(own_test, [*modules, *MODULES]))
     options = ["-x", "-q", "--tb=no", "-p", "no:cacheprovider", "-o", "addopts=--doctest-modules"]
     options += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]  # hypothesis was imported before
-    paths = [*tests, "tests/test_errors.py", "tests/test_note.py", "natgrad"]
-    return pytest.main([*options, *paths], plugins=[plugin]) == 0
+    return pytest.main([*options, *tests, "natgrad"], plugins=[plugin]) == 0
 
 
 def place(code):
@@ -372,7 +369,8 @@ def passes_imported(module, program, names):
         return compile(program, loader.path, "exec") if name == f"natgrad.{module}" else load(loader, name)
 
     importlib.machinery.SourceFileLoader.get_code = get_code
-    return run_pytest(Patience(names), [module])
+    files = dict.fromkeys(name.split("::")[0] for name in names)
+    return run_pytest(Patience(names), [file for file in files if file.startswith("tests")])
 
 
 class Kept(dict):
@@ -418,7 +416,7 @@ class Collected:
         print(f"  {len(self.items)} tests, {sum(seconds for *_, seconds in self.items):.0f} s", flush=True)
         # In memory that the processes share.
         self.noticed = np.frombuffer(mmap.mmap(-1, 8 * len(self.items)), np.int64)
-        self.found = self.work(self)
+        self.work(self)
         return True
 
     def summary(self):
@@ -434,7 +432,7 @@ class Collected:
         for cache in self.caches:
             cache.cache_clear()
 
-    def passes(self, module, changed):
+    def passes(self, changed):
         """Whether the tests pass that call the changed functions, as far as there is time to run them."""
         self.forget()
         for function in gc.get_objects():
@@ -455,53 +453,56 @@ def passes_test(item):
     return all(report.passed for report in runtestprotocol(item, log=False, nextitem=None))
 
 
+def candidates_of(name):
+    """A module's source, and its mutants."""
+    source = (ROOT / "natgrad" / f"{name}.py").read_text(encoding="utf-8")
+    return source, [(f"{name}.py:{line}", *rest) for line, *rest in mutants(source, spared_in_module)]
+
+
+def mutate_in_place(name, collected):
+    """The survivors among a module's mutants that differ in functions alone, and those that have to be imported."""
+    source, candidates = candidates_of(name)
+    change = functools.partial(differing, str(ROOT / "natgrad" / f"{name}.py"), source)
+    quick = [candidate for candidate in candidates if change(candidate[2]) is not None]
+    itself = ("", "", f"\n{source}")  # all its functions, a line further down
+    found = survivors([itself, *quick], lambda program: collected.passes(change(program)))
+    assert itself in found, f"{name} itself does not pass"
+    # What a function made at import, before it was changed, is not to hide the change.
+    again = [c for c in found if collected.at_import & change(c[2]).keys()]
+    alive = [c for c in found if c not in again and c != itself]
+    return alive, [c for c in candidates if c not in quick or c in again], collected.summary()
+
+
+def mutate_imported(name, left, tests):
+    """The survivors among a module's mutants that have to be imported."""
+    source, itself, nothing = candidates_of(name)[0], ("", "", "\n"), ("", "", "")
+
+    def passes(program):
+        whole = source if program == "\n" else program
+        changed = None if not program else differing(str(ROOT / "natgrad" / f"{name}.py"), source, whole)
+        places = set(map(place, changed or ()))
+        return passes_imported(name, whole, [test for test, calls in tests if not places or calls & places])
+
+    found = survivors([itself, nothing, *left], passes)
+    assert itself in found, f"{name} itself does not pass"
+    assert nothing not in found, f"{name} passes without a line in it"
+    return [candidate for candidate in found if candidate != itself]
+
+
 def mutate_package(modules):
     """For each module the number of its mutants and the survivors."""
-    sources = {name: (ROOT / "natgrad" / f"{name}.py").read_text(encoding="utf-8") for name in modules}
-    candidates = {
-        name: [(f"{name}.py:{line}", *rest) for line, *rest in mutants(source, spared_in_module)]
-        for name, source in sources.items()
-    }
 
-    def in_place(collected):
-        """Survivors among the mutants that differ in functions alone, and the mutants that have to be imported."""
-        alive, left = {}, {}
-        for name, source in sources.items():
-            change = functools.partial(differing, str(ROOT / "natgrad" / f"{name}.py"), source)
-            quick = [candidate for candidate in candidates[name] if change(candidate[2]) is not None]
-            itself = ("", "", f"\n{source}")  # all its functions, a line further down
-            found = survivors([itself, *quick], lambda program, n=name, c=change: collected.passes(n, c(program)))
-            assert itself in found, f"{name} itself does not pass"
-            # What a function made at import, before it was changed, is not to hide the change.
-            again = [c for c in found if collected.at_import & change(c[2]).keys()]
-            alive[name] = [c for c in found if c not in again and c != itself]
-            left[name] = [c for c in candidates[name] if c not in quick or c in again]
-            for where, change, _ in alive[name]:
-                print(f"  survives  {where}  {change}")
-            print(f"  {name}: {len(alive[name])} of {len(candidates[name])} survive, ", end="")
-            print(f"{len(left[name])} are still to be imported", flush=True)
-        return alive, left, collected.summary()
+    def look(tell):
+        def work(collected):
+            for name in modules:
+                tell((name, *mutate_in_place(name, collected)))
 
-    def look():
-        collected = Collected(in_place)
-        run_pytest(collected)
-        return collected.found
+        assert run_pytest(Collected(work)), "the tests don't pass"
 
-    alive, left, tests = aside(look)
-    for name, source in sources.items():
-        itself, nothing = ("", "", source), ("", "", "")
-
-        def passes(program, name=name, source=source):
-            path = str(ROOT / "natgrad" / f"{name}.py")
-            changed = None if not program else differing(path, source, program)
-            places = set(map(place, changed or ()))
-            return passes_imported(name, program, [test for test, calls in tests if not places or calls & places])
-
-        found = survivors([itself, nothing, *left[name]], passes)
-        assert itself in found, f"{name} itself does not pass"
-        assert nothing not in found, f"{name} passes without a line in it"
-        found.remove(itself)
-        yield name, len(candidates[name]), alive[name] + found
+    for name, alive, left, tests in aside(look):
+        for where, change, _ in alive:
+            print(f"  survives  {where}  {change}", flush=True)
+        yield name, len(candidates_of(name)[1]), alive + mutate_imported(name, left, tests)
 
 
 # The cells
@@ -573,11 +574,20 @@ def mutate_chapters(names):
 def edition():
     """Today's date and the commit, with a mark if what is mutated or checked differs from it."""
     git = lambda *command: subprocess.run(["git", *command], cwd=ROOT, capture_output=True, text=True).stdout.strip()
-    changed = git("status", "--porcelain", "natgrad", "tests", "chapters/*.ipynb")
-    return {
-        "date": datetime.date.today().isoformat(),
-        "commit": git("rev-parse", "--short", "HEAD") + "-dirty" * bool(changed),
-    }
+    changed = git("status", "--porcelain", "natgrad", "tests/*.py", "chapters/*.ipynb")
+    commit = git("rev-parse", "--short", "HEAD") + "-dirty" * bool(changed)
+    return {"date": datetime.date.today().isoformat(), "commit": commit}
+
+
+def digest(part, name):
+    """What tells one state of a module's code, or a chapter's, from another."""
+    path = ROOT / ("natgrad" if part == "package" else "chapters") / name
+    if part == "package":
+        code = path.with_suffix(".py").read_text(encoding="utf-8")
+    else:
+        cells = nbformat.read(path.with_suffix(".ipynb"), 4).cells
+        code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    return hashlib.sha256(code.encode()).hexdigest()[:12]
 
 
 def save(result, reasons):
@@ -586,15 +596,16 @@ def save(result, reasons):
     for survivor in (one for part in result.values() for module in part.values() for one in module["survivors"]):
         key = re.sub(r":\d+$", "", survivor["where"]) + ": " + survivor["change"]
         fitting = [mutant for mutant in reasons if key.startswith(mutant)]
-        survivor["reason"] = reasons[fitting[0]] if fitting else ""
+        survivor["reason"], survivor["noticeable"] = reasons[fitting[0]] if fitting else ("", True)
         used.update(fitting)
-    RESULT.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    text = json.dumps(result, ensure_ascii=False, indent=1) + "\n"
+    RESULT.with_suffix(".new").write_text(text, encoding="utf-8")
+    RESULT.with_suffix(".new").replace(RESULT)  # whole at any time
     return used
 
 
 def main(prefixes):
-    reasons = tomllib.loads((HERE / "equivalent_mutants.toml").read_text(encoding="utf-8"))["equivalent"]
-    reasons = {mutant: entry["reason"] for entry in reasons for mutant in entry["mutants"]}
+    reasons = ledger.read(ledger.PATH.read_text(encoding="utf-8"))
     parts = {"package": (MODULES, mutate_package), "cells": (CHAPTERS, mutate_chapters)}
     # What is not run again keeps its last result.
     last = json.loads(RESULT.read_text(encoding="utf-8")) if RESULT.exists() else {}
@@ -602,16 +613,23 @@ def main(prefixes):
         part: {name: last[part][name] for name in names if name in last.get(part, {})}
         for part, (names, _) in parts.items()
     }
+    known = [name for names, _ in parts.values() for name in names] + ["all", "none"]
+    if unknown := [prefix for prefix in prefixes if not any(name.startswith(prefix) for name in known)]:
+        sys.exit(f"Neither a module of natgrad nor a chapter begins with {unknown[0]!r}.")
     now = edition()  # what is read later must still be that
     if prefixes != ["none"]:
         check_harness()
     for part, (names, mutate) in parts.items():
-        chosen = [name for name in names if name.startswith(tuple(prefixes or [""]))]
+        of = {name: digest(part, name) for name in names}
+        if prefixes and prefixes != ["all"]:
+            chosen = [name for name in names if name.startswith(tuple(prefixes))]
+        else:
+            chosen = [name for name in names if prefixes or result[part].get(name, {}).get("of") != of[name]]
         for name, total, found in mutate(chosen) if chosen else ():
             listed = [{"where": where, "change": change} for where, change, _ in found]
             counts = {"killed": total - len(found), "survived": len(found)}
             print(f"{name}: {counts['killed']} killed, {counts['survived']} survived", flush=True)
-            result[part][name] = now | counts | {"survivors": listed}
+            result[part][name] = now | {"of": of[name]} | counts | {"survivors": listed}
             save(result, reasons)  # as it comes, because a run takes long
     used = save(result, reasons)
     for mutant in sorted(reasons.keys() - used):
@@ -622,11 +640,10 @@ def main(prefixes):
         left = [mutant for one in result[part].values() for mutant in one["survivors"] if not mutant["reason"]]
         for mutant in left:
             print(f"NO REASON  {mutant['where']}  {mutant['change']}")
-        unexplained = len(left)
         if killed + survived:
             share = killed / (killed + survived)
-            print(f"{part}: {killed} killed, {survived} survived ({share:.1%} killed), {unexplained} without a reason")
-            good &= share >= target and not unexplained
+            print(f"{part}: {killed} killed, {survived} survived ({share:.1%} killed), {len(left)} without a reason")
+            good &= share >= target and not left
     return 0 if good else 1
 
 
