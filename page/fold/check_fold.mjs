@@ -27,7 +27,9 @@ const claims = {
     assert.ok(folded.length);
     for (const address of folded) {
       const { folds, context } = await open(url + address);
-      const lines = await folds.evaluateAll((all) => all.map((each) => [each.querySelector("summary").textContent, each.querySelectorAll(".cell").length]));
+      const lines = await folds.evaluateAll((all) =>
+        all.map((each) => [each.querySelector("summary").textContent, each.querySelectorAll(".cell").length]),
+      );
       for (const [line, count] of lines) {
         assert.ok(line.length > 8, address);
         assert.equal(count === 1, !/, \d+ cells$/.test(line), line);
@@ -98,7 +100,10 @@ const claims = {
       await page.evaluate(axe);
       for (let i = 0; i < 2; i++) {
         const { violations } = await page.evaluate(() => window.axe.run("article, .checks-switch"));
-        assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`), []);
+        assert.deepEqual(
+          violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`),
+          [],
+        );
         assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
         await button.click();
       }

@@ -32,7 +32,9 @@
   };
   button.addEventListener("click", () => {
     // What the reader looks at stays where it is.
-    const anchor = [...document.querySelectorAll("article :is(p, h1, h2, h3, details.fold)")].find((each) => each.getBoundingClientRect().bottom > 80);
+    const anchor = [...document.querySelectorAll("article :is(p, h1, h2, h3, details.fold)")].find(
+      (each) => each.getBoundingClientRect().bottom > 80,
+    );
     const before = anchor?.getBoundingClientRect().top;
     const shown = button.ariaPressed !== "true";
     show(shown);
