@@ -238,6 +238,7 @@ def copy_assets(app):
 
 def description(doctree):
     """The first paragraph that says something about the page, cut after a sentence or a word."""
+    # (sphinxext-opengraph would cut it within a word, and put the TeX of formulas into it.)
     for paragraph in doctree.findall(nodes.paragraph):
         text = " ".join(paragraph.astext().split())
         if len(text) >= 80 and not paragraph.next_node(nodes.math):
