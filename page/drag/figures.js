@@ -358,7 +358,7 @@
       const none = ["–", "–"];
       const sigma = ["covariance", "Σ = <i>MM</i>ᵀ", covariance.map((row) => row.map((x) => number(x)).join(", ")).join("; "), "", ""];
       const columns = plane.arrow([0, 0], first, "accent") + plane.arrow([0, 0], second, "accent") +
-        plane.label([0, 0], first, "<i>m</i>₁", "accent", 8) + plane.label([0, 0], second, "<i>m</i>₂", "accent", -8);
+        plane.label([0, 0], first, "<i>b</i>₁", "accent", 8) + plane.label([0, 0], second, "<i>b</i>₂", "accent", -8);
       const slope = plane.arrow([0, 0], gradient, "gradient") + plane.label([0, 0], gradient, "∇<i>f</i>", "gradient", -20, 2);
       const vectors = [gradient, direct, natural].map((v, i) => [["gradient", "direct", "natural"][i], names[i], vector(v, i ? 2 : 1)]);
       if (singular || isZero(gradient)) {

@@ -7,11 +7,21 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-SWITCH = (
-    '<button type="button" class="btn btn-sm fold-switch" aria-pressed="false">'
-    '<span aria-hidden="true">Checks: </span><span class="fold-switch-state" aria-hidden="true">folded</span>'
-    '<span class="fold-switch-name">Show all checks</span></button>'
+# Whoever keeps the checks shown sees them so from the first paint.
+SHOWN = (
+    '<script>try { if (localStorage.getItem("checks") === "shown") { '
+    'const opener = new MutationObserver(() => { for (const fold of '
+    'document.querySelectorAll("details.fold:not([open])")) fold.open = true; }); '
+    "opener.observe(document, { childList: true, subtree: true }); "
+    'addEventListener("DOMContentLoaded", () => opener.disconnect()); } } catch {}</script>\n'
 )
+SWITCH = {
+    "type": "javascript",
+    "javascript": "",  # fold.js listens to it
+    "text": "Checks: folded",
+    "tooltip": "Show or fold all checks of this page",
+    "label": "fold-switch",
+}
 
 
 class details(nodes.Element):  # noqa: N801, a name as docutils has them
@@ -140,6 +150,8 @@ def load(app, pagename, templatename, context, doctree):
         app.add_css_file("fold.css")
     if 'class="fold' in body:
         app.add_js_file("fold.js", loading_method="defer")
+        context["metatags"] = context.get("metatags", "") + SHOWN
+        context["header_buttons"].insert(0, SWITCH)
 
 
 def setup(app):
@@ -148,5 +160,5 @@ def setup(app):
     app.add_post_transform(Folds)
     app.add_post_transform(SelfTests)
     app.connect("builder-inited", bring_files)
-    app.connect("html-page-context", load)
+    app.connect("html-page-context", load, priority=502)  # when the theme has made its buttons
     return {"parallel_read_safe": True, "parallel_write_safe": True}
