@@ -10,7 +10,7 @@ from sphinx.util import logging
 # Whoever keeps the checks shown sees them so from the first paint.
 SHOWN = (
     '<script>try { if (localStorage.getItem("checks") === "shown") { '
-    'const opener = new MutationObserver(() => { for (const fold of '
+    "const opener = new MutationObserver(() => { for (const fold of "
     'document.querySelectorAll("details.fold:not([open])")) fold.open = true; }); '
     "opener.observe(document, { childList: true, subtree: true }); "
     'addEventListener("DOMContentLoaded", () => opener.disconnect()); } } catch {}</script>\n'
