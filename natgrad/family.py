@@ -29,12 +29,12 @@ class Family(ABC):
     array for each parameter, and of vectors x the coordinates are the first axis; all other axes broadcast. Nothing may
     be written to but `step`. Results out of range are refused for you.
 
-    - ``_log_prob(theta, x)``: ln p.
-    - ``_score(theta, x)``: its derivatives, a list.
-    - ``_fisher(theta)``: the rows of F, a list of lists.
-    - ``_kl(theta0, theta1, step)``: the divergence, for arrays of one axis; `step` is θ₁ − θ₀.
-    - ``_sample(theta, shape, rng)``: draws of this shape, which for vectors has another axis in front.
-    - ``_rules(theta)``: pairs of nodes and weights for expectations, an exact rule, or a good and a better one.
+    - `_log_prob(theta, x)`: ln p.
+    - `_score(theta, x)`: its derivatives, a list.
+    - `_fisher(theta)`: the rows of F, a list of lists.
+    - `_kl(theta0, theta1, step)`: the divergence, for arrays of one axis; `step` is θ₁ − θ₀.
+    - `_sample(theta, shape, rng)`: draws of this shape, which for vectors has another axis in front.
+    - `_rules(theta)`: pairs of nodes and weights for expectations, an exact rule, or a good and a better one.
 
     Of `_discrete`, `_unpack`, `_observation`, `_unit` and `_chi2_is_finite` the defaults may have to be replaced.
 

@@ -19,9 +19,9 @@ class Metric(Norm):
     """A norm with an inner product: vectors have ‖v‖² = vᵀGv, and covectors (gradients) ‖g‖*² = gᵀG⁻¹g.
 
     A metric of your own sets `dim`, the number of coordinates n, and has two methods, which get arrays as those of a
-    `Norm` do: ``_apply(v)``, which is G v, and ``_solve(g)``, which is G⁻¹ g. All else follows, and can be done better:
-    ``_squared_norm(v)`` and ``_squared_dual_norm(g)`` by sums of squares, which rounding can't make negative;
-    ``_whiten(v)``, ``_unwhiten(w)`` and ``_damped(damping)`` if there is a factor of G, and if G + diag(λ) is cheap.
+    `Norm` do: `_apply(v)`, which is G v, and `_solve(g)`, which is G⁻¹ g. All else follows, and can be done better:
+    `_squared_norm(v)` and `_squared_dual_norm(g)` by sums of squares, which rounding can't make negative;
+    `_whiten(v)`, `_unwhiten(w)` and `_damped(damping)` if there is a factor of G, and if G + diag(λ) is cheap.
     `batch` are the leading axes of G, () for one metric.
 
     Examples

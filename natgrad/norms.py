@@ -20,8 +20,8 @@ class Norm(ABC):
     A norm of your own has three methods. They get finite float64 arrays, which they must not write to, with the
     coordinates in the last axis and any axes before it, and return arrays of the same leading axes:
 
-    - ``_norm(v)`` and ``_dual_norm(g)``, which take the last axis away;
-    - ``_steepest(g)``, for g other than zero a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of them.
+    - `_norm(v)` and `_dual_norm(g)`, which take the last axis away;
+    - `_steepest(g)`, for g other than zero a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of them.
 
     `_axes` is the number of axes that hold coordinates, if it isn't one, `_shape` their shape, if only one will do.
 

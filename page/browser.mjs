@@ -53,20 +53,35 @@ export async function serve(folder = BOOK, amiss = () => ({})) {
     if (request.headers["if-modified-since"] === modified && status === 200) return response.writeHead(304).end();
     const headers = { "content-type": type, "last-modified": modified };
     if (COMPRESSED.has(extname(path))) headers["content-encoding"] = "gzip";
-    if (!cache.has(path)) cache.set(path, headers["content-encoding"] ? gzipSync(readFileSync(path)) : readFileSync(path));
+    if (!cache.has(path))
+      cache.set(path, headers["content-encoding"] ? gzipSync(readFileSync(path)) : readFileSync(path));
     headers["content-length"] = cache.get(path).length;
     response.writeHead(status, headers).end(cache.get(path));
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   return {
     url: `http://127.0.0.1:${server.address().port}/`,
-    close: () => new Promise((closed) => (server.closeAllConnections(), server.close(closed))),
+    close: () =>
+      new Promise((closed) => {
+        server.closeAllConnections();
+        server.close(closed);
+      }),
   };
 }
 
+// CHROME_PATH, or what is installed; nothing if there is nothing to run.
 export function chromiumPath() {
+  const { CHROME_PATH } = process.env;
+  if (CHROME_PATH) {
+    if (existsSync(CHROME_PATH)) return CHROME_PATH;
+    console.error(`CHROME_PATH is ${CHROME_PATH}, but there is no such file.`);
+    process.exit(1);
+  }
   const names = ["chromium", "chromium-browser", "google-chrome"];
-  const mac = ["/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
+  const mac = [
+    "/Applications/Chromium.app/Contents/MacOS/Chromium",
+    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+  ];
   for (const name of names) {
     try {
       return execFileSync("which", [name], { encoding: "utf8", stdio: "pipe" }).trim();
@@ -90,7 +105,7 @@ export const FLAGS = [
 ];
 
 export function launch() {
-  return chromium.launch({ executablePath: process.env.CHROME_PATH ?? chromiumPath(), args: FLAGS });
+  return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
 }
 
 // Collects what goes wrong on a page from now on: requests to other hosts, failed requests, console errors, page errors.
@@ -99,7 +114,10 @@ export function watch(page, url) {
   const own = (address) => address.startsWith(url) || /^(data|blob|about):/.test(address);
   page.on("request", (request) => own(request.url()) || problems.push(`asks another host: ${request.url()}`));
   page.on("websocket", (socket) => problems.push(`opens a socket: ${socket.url()}`));
-  page.on("response", (response) => response.status() >= 400 && problems.push(`${response.status()}: ${response.url()}`));
+  page.on(
+    "response",
+    (response) => response.status() >= 400 && problems.push(`${response.status()}: ${response.url()}`),
+  );
   page.on("console", (message) => {
     if (["error", "warning"].includes(message.type())) problems.push(`console: ${message.text()}`);
   });
@@ -110,6 +128,8 @@ export function watch(page, url) {
 // Prints what was found and sets the exit code.
 export function report(name, problems, summary) {
   for (const problem of problems) console.error(`  ${problem}`);
-  console.log(`${problems.length ? "FAILED" : "passed"}  ${name}: ${problems.length ? `${problems.length} problems` : summary}`);
+  console.log(
+    `${problems.length ? "FAILED" : "passed"}  ${name}: ${problems.length ? `${problems.length} problems` : summary}`,
+  );
   if (problems.length) process.exitCode = 1;
 }

@@ -155,7 +155,11 @@ const claims = {
     for (const path of pages()) {
       await page.goto(url + path);
       const ids = await page.evaluate(() => [...document.querySelectorAll("[id]")].map(({ id }) => id));
-      assert.deepEqual(ids.filter((id, k) => ids.indexOf(id) !== k), [], path);
+      assert.deepEqual(
+        ids.filter((id, k) => ids.indexOf(id) !== k),
+        [],
+        path,
+      );
     }
   },
 };

@@ -48,7 +48,9 @@
 
   // The entry of the book, with the place in its note, in its key and in its address.
   function entryFor(link) {
-    const place = placeOf(link).replace(/"([^"]*)"/g, "``$1''").replace(/[&%#_]/g, "\\$&");
+    const place = placeOf(link)
+      .replace(/"([^"]*)"/g, "``$1''")
+      .replace(/[&%#_]/g, "\\$&");
     return entry
       .replace(/,\n *url = \{.*?\}/, "")
       .replace(/^(@\w+\{[^,]+)/, `$1-${link.getAttribute("href").slice(1)}`)
@@ -104,12 +106,16 @@
   // "beforetoggle" comes at once, "toggle" some time after.
   menu.addEventListener("beforetoggle", ({ newState }) => current.setAttribute("aria-expanded", newState === "open"));
   menu.addEventListener("toggle", ({ newState }) => {
-    if (newState === "closed" && [document.body, null].includes(document.activeElement)) current.focus({ preventScroll: true });
+    if (newState === "closed" && [document.body, null].includes(document.activeElement))
+      current.focus({ preventScroll: true });
   });
   for (const link of links) {
     const place = placeOf(link);
     link.title = "Link to this place, and how to cite it";
-    link.setAttribute("aria-label", link.textContent === "#" ? `# ${place}: link and citation` : `${place}: link and citation`);
+    link.setAttribute(
+      "aria-label",
+      link.textContent === "#" ? `# ${place}: link and citation` : `${place}: link and citation`,
+    );
     link.setAttribute("aria-haspopup", "dialog");
     link.addEventListener("click", (event) => {
       if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;

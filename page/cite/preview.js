@@ -45,9 +45,12 @@
         title.append(...heading.childNodes);
         heading.replaceWith(title);
       }
-      for (const figure of copy.querySelectorAll(".natgrad-figure")) figure.replaceWith(...figure.querySelectorAll("img"));
-      for (const picture of copy.querySelectorAll("img")) picture.src = new URL(picture.getAttribute("src"), address).href;
-      for (const link of copy.querySelectorAll("a")) link.replaceWith(...(link.matches(".headerlink") && link.textContent === "#" ? [] : link.childNodes));
+      for (const figure of copy.querySelectorAll(".natgrad-figure"))
+        figure.replaceWith(...figure.querySelectorAll("img"));
+      for (const picture of copy.querySelectorAll("img"))
+        picture.src = new URL(picture.getAttribute("src"), address).href;
+      for (const link of copy.querySelectorAll("a"))
+        link.replaceWith(...(link.matches(".headerlink") && link.textContent === "#" ? [] : link.childNodes));
       for (const extra of copy.querySelectorAll("button, script, .note-link")) extra.remove();
       for (const named of copy.querySelectorAll("[id]")) named.removeAttribute("id");
       for (const item of copy.querySelectorAll("[role=listitem]")) item.removeAttribute("role"); // its list is not here

@@ -2,7 +2,7 @@
 // Of all elements, or of those that are named: node check_figures.mjs natgrad-coin
 
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -20,65 +20,48 @@ const figures = pages().flatMap((page) => {
   return tags.filter((tag) => !wanted.length || wanted.includes(tag)).map((tag) => ({ page, tag }));
 });
 
-// How far, in units of the figure, each handle is moved: by mouse, and back and elsewhere by touch.
-// Then what is done by keyboard: [what has the focus, keys].
-const MOVES = {
-  "natgrad-ball": {
-    drags: [["gradient", 1.3, -1.1], ["gradient", -2.5, -3.4], ["gradient", 1.2, 1.5], ["gradient", 2, -1]],
-    keys: [
-      ["gradient", "ArrowUp ArrowUp Shift+ArrowLeft"],
-      ["input", "ArrowRight"], ["input", "ArrowRight"], ["input", "ArrowRight"], ["input", "ArrowRight"],
-      ["gradient", "Home ArrowUp"],
-    ],
-  },
-  "natgrad-frame": {
-    drags: [["first", -1.4, 0.7], ["second", -1.2, 0.3], ["gradient", -4.5, -1.3], ["gradient", 2.3, -3.2]],
-    keys: [["first", "ArrowUp Shift+ArrowRight"], ["second", "Shift+ArrowLeft ArrowDown ArrowDown"], ["gradient", "PageUp"]],
-  },
-  "natgrad-paper": {
-    drags: [["vector", 2.5, 3.25], ["coordinates", -6, -5.5], ["vector", 5, -4]],
-    keys: [["vector", "ArrowUp Shift+ArrowRight"], ["coordinates", "ArrowRight ArrowUp Shift+ArrowDown"]],
-  },
-  "natgrad-coin": {
-    drags: [["theta", -0.15, 0], ["theta0", -0.27, 0], ["theta", 0.61, 0], ["theta0", 0.2, 0]],
-    keys: [["theta", "ArrowLeft Shift+ArrowDown"], ["theta0", "ArrowRight PageUp"], ["input", "End"], ["theta", "End"], ["input", "Home"]],
-  },
-  "natgrad-step": {
-    drags: [["tau", -0.6, 0.1], ["sigma", 0.2, 1.1], ["tau", -0.2, -0.55]],
-    keys: [["tau", "ArrowUp Shift+ArrowRight"], ["sigma", "ArrowLeft ArrowDown"], ["input", "ArrowRight"], ["input", "Home"]],
-  },
-};
-// Special places, as the handles' coordinates, to which one is led by keyboard from wherever it is.
-const PLACES = {
-  "natgrad-ball": [
-    ["nowhere", { gradient: [0, 0] }], ["a side of the square", { gradient: [0, 3] }, "max"], ["another", { gradient: [-1, 0] }, "max"],
-    ["a side of the diamond", { gradient: [2, -2] }, "1-norm"], ["no side", { gradient: [2, -2] }, "max"],
-    ["an axis", { gradient: [0, -2] }, "1-norm"], ["an axis", { gradient: [0, -2] }, "4-norm"],
-  ],
-  "natgrad-frame": [
-    ["the note's example", { gradient: [0, 3] }], ["a singular frame", { first: [-1, -2], second: [1, 2] }], ["no frame", { first: [0, 0] }],
-    ["a quarter turn", { first: [0, 2], second: [-2, 0] }], ["nowhere", { gradient: [0, 0] }],
-  ],
-  "natgrad-paper": [["no line", { vector: [0, 0] }], ["no coordinates", { coordinates: [0, 0] }]],
-  "natgrad-coin": [["the same coin", { theta: [0.6] }], ["the wall", { theta: [0.2] }], ["behind it", { theta: [0.19] }], ["the other wall", { theta0: [0.3], theta: [0.6] }]],
-  "natgrad-step": [["nowhere", { tau: [0, 0] }], ["down", { tau: [0, -1] }], ["aside", { tau: [1, 0] }]],
-};
+// Beside each figure stands how it is moved. `drags`: how far, in units of the figure, each handle is moved by mouse,
+// and back and elsewhere by touch. `keys`: what is done by keyboard, [what has the focus, keys]. `places`: special ones,
+// as the handles' coordinates, to which one is led by keyboard from wherever it is.
+const moves = {};
+for (const file of readdirSync(join(FOLDER, "figures")).filter((name) => /^\w+\.js$/.test(name)))
+  moves[`natgrad-${file.slice(0, -3)}`] = await import(`./figures/${file.slice(0, -3)}.moves.mjs`);
 
 const read = (element, what) =>
   element.evaluate((figure, what) => {
-    const text = (node) => node.innerHTML.replace(/ · 10<sup>(-?\d+)<\/sup>/g, "e$1").replace(/<[^>]*>/g, "").replaceAll("−", "-").replaceAll("∞", "inf");
-    const rows = [...figure.querySelectorAll("tbody tr")].map((row) => [row.dataset.row, [...row.querySelectorAll("td")].map(text)]);
-    const handles = [...figure.querySelectorAll(".handle")].map((one) => [one.dataset.handle, one.getAttribute("aria-valuetext").replaceAll("−", "-")]);
+    const text = (node) =>
+      node.innerHTML
+        .replace(/ · 10<sup>(-?\d+)<\/sup>/g, "e$1")
+        .replace(/<[^>]*>/g, "")
+        .replaceAll("−", "-")
+        .replaceAll("∞", "inf");
+    const rows = [...figure.querySelectorAll("tbody tr")].map((row) => [
+      row.dataset.row,
+      [...row.querySelectorAll("td")].map(text),
+    ]);
+    const handles = [...figure.querySelectorAll(".handle")].map((one) => [
+      one.dataset.handle,
+      one.getAttribute("aria-valuetext").replaceAll("−", "-"),
+    ]);
     const slider = figure.querySelector("input[type=range]");
     return {
-      what, tag: figure.localName, start: JSON.parse(figure.dataset.figure), rows: Object.fromEntries(rows), inputs: Object.fromEntries(handles),
+      what,
+      tag: figure.localName,
+      start: JSON.parse(figure.dataset.figure),
+      rows: Object.fromEntries(rows),
+      inputs: Object.fromEntries(handles),
       message: text(figure.querySelector(".message")),
-      state: { norm: figure.querySelector(":checked")?.value, terms: Number(slider?.value), price: parseFloat(slider?.getAttribute("aria-valuetext")) },
+      state: {
+        norm: figure.querySelector(":checked")?.value,
+        terms: Number(slider?.value),
+        price: parseFloat(slider?.getAttribute("aria-valuetext")),
+      },
     };
   }, what);
 const numbers = (text) => text.match(/-?\d+(\.\d+)?/g).map(Number);
 
-const stepOf = (tag, handle) => ({ "natgrad-coin": 0.01, "natgrad-paper": handle === "vector" ? 0.25 : 0.1 })[tag] ?? 0.1;
+const stepOf = (tag, handle) =>
+  ({ "natgrad-coin": 0.01, "natgrad-paper": handle === "vector" ? 0.25 : 0.1 })[tag] ?? 0.1;
 
 // Pixels to a unit, right and up, from what the figure says about its scale: its extent, or the marks on its axes.
 const unit = (element, handle) =>
@@ -92,7 +75,13 @@ const unit = (element, handle) =>
       return { across, value: Number(tick.textContent.replace("−", "-")), at: across ? x + width / 2 : y + height / 2 };
     });
     // The densities come first, with seven, and then the two planes, with six each.
-    const plane = tag === "natgrad-step" ? ticks.slice(7).slice(handle === "tau" ? 0 : 6).slice(0, 6) : ticks;
+    const plane =
+      tag === "natgrad-step"
+        ? ticks
+            .slice(7)
+            .slice(handle === "tau" ? 0 : 6)
+            .slice(0, 6)
+        : ticks;
     const scale = [true, false].map((across) => {
       const [a, b] = [0, -1].map((i) => plane.filter((tick) => tick.across === across).at(i));
       return Math.abs((b.at - a.at) / (b.value - a.value));
@@ -113,7 +102,8 @@ async function drag(page, element, [name, right, up], touch) {
   const scrolled = await page.evaluate(() => scrollY);
   if (touch) {
     const client = await page.context().newCDPSession(page);
-    const send = (type, points) => client.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y]) => ({ x, y })) });
+    const send = (type, points) =>
+      client.send("Input.dispatchTouchEvent", { type, touchPoints: points.map(([x, y]) => ({ x, y })) });
     await send("touchStart", [from]);
     await send("touchMove", [[(from[0] + to[0]) / 2, (from[1] + to[1]) / 2]]);
     await send("touchMove", [to]);
@@ -124,7 +114,8 @@ async function drag(page, element, [name, right, up], touch) {
     await page.mouse.move(...to, { steps: 4 });
     await page.mouse.up();
   }
-  if ((await page.evaluate(() => scrollY)) !== scrolled) problems.push(`${before.tag}: the page scrolls while ${name} is dragged`);
+  if ((await page.evaluate(() => scrollY)) !== scrolled)
+    problems.push(`${before.tag}: the page scrolls while ${name} is dragged`);
   const after = await read(element, before.what);
   // Where it should be: in its own coordinates, and in whole steps. A step to the side may be lost to rounding of pixels.
   const goal = before.tag === "natgrad-paper" && name === "coordinates" ? inverse(before.start.frame, move) : move;
@@ -138,17 +129,20 @@ const inverse = ([[a, b], [c, d]], [x, y]) => [(d * x - b * y) / (a * d - b * c)
 
 async function press(page, element, [target, keys]) {
   const before = await read(element);
-  const focus = target === "input" ? element.locator("input:checked, input[type=range]") : element.locator(`[data-handle=${target}]`);
+  const focus =
+    target === "input"
+      ? element.locator("input:checked, input[type=range]")
+      : element.locator(`[data-handle=${target}]`);
   await focus.focus();
   for (const key of keys.split(" ")) await page.keyboard.press(key);
   const after = await read(element, `keyboard: ${target} ${keys}`);
   if (/^(((Shift\+)?Arrow|Page)(Left|Right|Up|Down) ?)+$/.test(keys) && target !== "input") {
     const start = numbers(before.inputs[target]);
-    const moves = keys.split(" ").map((key) => {
+    const presses = keys.split(" ").map((key) => {
       const size = stepOf(after.tag, target) * (/Shift|Page/.test(key) ? 5 : 1) * (/Left|Down/.test(key) ? -1 : 1);
       return start.length === 1 ? [size] : /Left|Right/.test(key) ? [size, 0] : [0, size];
     });
-    after.expected = { [target]: start.map((z, i) => z + moves.reduce((sum, move) => sum + move[i], 0)) };
+    after.expected = { [target]: start.map((z, i) => z + presses.reduce((sum, move) => sum + move[i], 0)) };
   }
   states.push(after);
 }
@@ -159,7 +153,12 @@ async function lead(page, element, [what, places, norm]) {
   for (const [name, goal] of Object.entries(places)) {
     await element.locator(`[data-handle=${name}]`).focus();
     const step = stepOf(await element.evaluate((figure) => figure.localName), name);
-    for (const [i, keys] of [["ArrowLeft", "ArrowRight"], ["ArrowDown", "ArrowUp"]].slice(0, goal.length).entries()) {
+    for (const [i, keys] of [
+      ["ArrowLeft", "ArrowRight"],
+      ["ArrowDown", "ArrowUp"],
+    ]
+      .slice(0, goal.length)
+      .entries()) {
       const now = numbers((await read(element)).inputs[name])[i];
       const count = Math.round((goal[i] - now) / step);
       for (let k = 0; k < Math.abs(count); k++) await page.keyboard.press(keys[count > 0 ? 1 : 0]);
@@ -174,13 +173,23 @@ for (const { page: address, tag } of figures) {
   const silent = await still.newPage();
   await silent.goto(server.url + address);
   const picture = silent.locator(`${tag} > img`);
-  if (!(await picture.isVisible()) || !((await picture.getAttribute("alt")) ?? "").match(/.{40}/)) problems.push(`${address}: ${tag} has no still picture, or no text for it`);
+  if (!(await picture.isVisible()) || !((await picture.getAttribute("alt")) ?? "").match(/.{40}/))
+    problems.push(`${address}: ${tag} has no still picture, or no text for it`);
   const stillBox = await picture.boundingBox();
-  if (Math.abs((await silent.locator(tag).boundingBox()).height - stillBox.height) > 1) problems.push(`${address}: ${tag} leaves an empty place without script`);
+  if (Math.abs((await silent.locator(tag).boundingBox()).height - stillBox.height) > 1)
+    problems.push(`${address}: ${tag} leaves an empty place without script`);
   await still.close();
 
-  for (const [width, scheme, touch] of [[1280, "light", false], [390, "dark", true]]) {
-    const context = await browser.newContext({ viewport: { width, height: 1000 }, colorScheme: scheme, hasTouch: touch, reducedMotion: "reduce" });
+  for (const [width, scheme, touch] of [
+    [1280, "light", false],
+    [390, "dark", true],
+  ]) {
+    const context = await browser.newContext({
+      viewport: { width, height: 1000 },
+      colorScheme: scheme,
+      hasTouch: touch,
+      reducedMotion: "reduce",
+    });
     const page = await context.newPage();
     const name = `${address}, ${width} px: ${tag}`;
     // As high before the script has run as afterwards.
@@ -192,20 +201,22 @@ for (const { page: address, tag } of figures) {
     await page.goto(server.url + address);
     const element = page.locator(tag);
     const alive = await element.boundingBox();
-    if (Math.abs(waiting.height - alive.height) > 1) problems.push(`${name}: ${waiting.height} px high, then ${alive.height} px`);
+    if (Math.abs(waiting.height - alive.height) > 1)
+      problems.push(`${name}: ${waiting.height} px high, then ${alive.height} px`);
     await element.evaluate((figure) => figure.scrollIntoView({ block: "center", behavior: "instant" }));
     if (await element.locator("img").isVisible()) problems.push(`${name}: still picture beside the live one`);
     const fresh = await read(element, "at first");
     states.push(fresh);
 
-    for (const move of MOVES[tag].drags) await drag(page, element, move, touch);
-    for (const keys of MOVES[tag].keys) await press(page, element, keys);
+    for (const move of moves[tag].drags) await drag(page, element, move, touch);
+    for (const keys of moves[tag].keys) await press(page, element, keys);
     if (width === 1280) {
       await element.getByRole("button", { name: "Reset" }).click();
       const reset = await read(element, "reset");
       for (const part of ["rows", "inputs", "state", "message"])
-        if (JSON.stringify(reset[part]) !== JSON.stringify(fresh[part])) problems.push(`${name}: Reset does not bring back the beginning`);
-      for (const place of PLACES[tag]) await lead(page, element, place);
+        if (JSON.stringify(reset[part]) !== JSON.stringify(fresh[part]))
+          problems.push(`${name}: Reset does not bring back the beginning`);
+      for (const place of moves[tag].places) await lead(page, element, place);
     }
     await page.waitForTimeout(600);
     if (!(await element.locator("[role=status]").textContent()).trim()) problems.push(`${name}: nothing is announced`);
@@ -214,9 +225,11 @@ for (const { page: address, tag } of figures) {
     if (wide) problems.push(`${name}: wider than its place`);
     await page.addScriptTag({ path: axe });
     const { violations } = await page.evaluate((tag) => window.axe.run(tag), tag);
-    for (const violation of violations) problems.push(`${name}: axe: ${violation.help}: ${violation.nodes[0].html.slice(0, 120)}`);
+    for (const violation of violations)
+      problems.push(`${name}: axe: ${violation.help}: ${violation.nodes[0].html.slice(0, 120)}`);
     await page.emulateMedia({ media: "print" });
-    if (!(await element.locator("img").isVisible()) || (await element.locator(".live").isVisible())) problems.push(`${name}: print does not show the still picture`);
+    if (!(await element.locator("img").isVisible()) || (await element.locator(".live").isVisible()))
+      problems.push(`${name}: print does not show the still picture`);
     problems.push(...found.map((problem) => `${name}: ${problem}`));
     await context.close();
   }
@@ -238,9 +251,16 @@ for (const { page: address, tag } of figures) {
 await browser.close();
 await server.close();
 
-for (const tag of wanted.length ? wanted : Object.keys(MOVES)) if (!figures.some((figure) => figure.tag === tag)) problems.push(`no page has a ${tag}`);
-const answer = execFileSync(join(FOLDER, "../../.venv/bin/python"), [join(FOLDER, "check_figures.py")], { input: JSON.stringify(states), encoding: "utf8" });
+for (const tag of wanted.length ? wanted : Object.keys(moves))
+  if (!figures.some((figure) => figure.tag === tag)) problems.push(`no page has a ${tag}`);
+const answer = execFileSync(join(FOLDER, "../../.venv/bin/python"), [join(FOLDER, "check_figures.py")], {
+  input: JSON.stringify(states),
+  encoding: "utf8",
+});
 problems.push(...answer.split("\n").filter(Boolean));
-const bytes = ["figures.js", "figures.css"].reduce((sum, file) => sum + gzipSync(readFileSync(join(BOOK, "_static", file))).length, 0);
+const bytes = ["figures.js", "figures.css"].reduce(
+  (sum, file) => sum + gzipSync(readFileSync(join(BOOK, "_static", file))).length,
+  0,
+);
 if (bytes > 12 * 1024) problems.push(`figures.js and figures.css have ${bytes} bytes, compressed`);
 report("figures", problems, `${figures.length} figures, ${states.length} states as natgrad has them, ${bytes} bytes`);

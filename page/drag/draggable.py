@@ -16,7 +16,9 @@ from myst_nb.core.render import MimeRenderPlugin, load_mime_renders
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
-from natgrad.figures import DRAGGABLE
+from natgrad.figures import DRAGGABLE, colors
+
+DRAG = Path(__file__).parent
 
 
 class draggable(nodes.General, nodes.Element):
@@ -85,8 +87,19 @@ class FigureOf(SphinxDirective):
 
 
 def put_script_into_the_book(app):
-    if app.builder.name == "html":
-        frame.bundle(app, Path(__file__).parent, "figures.js", "figures.css")
+    """One script of all figures there are, and their style with the colours of the still pictures."""
+    if app.builder.name != "html":
+        return
+    palette = "".join(f"--figure-{name}:{color};" for name, color in colors.items())
+    made = {
+        "figures.js": "".join(f"import {json.dumps(str(path))};\n" for path in sorted(DRAG.glob("figures/*.js"))),
+        "figures.css": f".natgrad-figure{{{palette}}}\n" + (DRAG / "figures.css").read_text(encoding="utf-8"),
+    }
+    folder = Path(app.doctreedir, "drag")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in made.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    frame.bundle(app, folder, *made)
 
 
 def setup(app):

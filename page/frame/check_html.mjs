@@ -11,6 +11,7 @@ const options = ["-Xss8m", "-jar", checker, "--errors-only", "--format", "json",
 const { stdout, stderr, error } = spawnSync("java", [...options, ...files], { encoding: "utf8", maxBuffer: 1e9 });
 if (error || !stdout) throw error ?? new Error(stderr);
 const problems = JSON.parse(stdout).messages.map(
-  ({ url, lastLine, message, extract }) => `${url.split("/").at(-1)}, line ${lastLine}: ${message} ${extract?.trim() ?? ""}`,
+  ({ url, lastLine, message, extract }) =>
+    `${url.split("/").at(-1)}, line ${lastLine}: ${message} ${extract?.trim() ?? ""}`,
 );
 report("HTML", problems, `${files.length} pages, no error`);

@@ -14,7 +14,10 @@ function displayed(path) {
     text = readFileSync(`${source}.md`, "utf8");
   } catch {
     const { cells } = JSON.parse(readFileSync(`${source}.ipynb`, "utf8"));
-    text = cells.filter((cell) => cell.cell_type === "markdown").map(({ source }) => [source].flat().join("")).join("\n");
+    text = cells
+      .filter((cell) => cell.cell_type === "markdown")
+      .map(({ source }) => [source].flat().join(""))
+      .join("\n");
     const outputs = cells.flatMap((cell) => cell.outputs ?? []).filter((output) => output.data?.["text/latex"]);
     text += "$$".repeat(2 * outputs.length);
   }
@@ -33,7 +36,10 @@ for (const width of [1280, 390]) {
     const problem = (text) => problems.push(`${path}, ${width}: ${text}`);
     await page.addInitScript(() => {
       window.shifts = 0;
-      new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.shifts += value))).observe({ type: "layout-shift", buffered: true });
+      new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (window.shifts += value))).observe({
+        type: "layout-shift",
+        buffered: true,
+      });
     });
     // Fonts that come late may move a line on the first visit, as far as Web Vitals calls it good; after that nothing moves.
     await page.goto(url + path, { waitUntil: "networkidle" });
@@ -45,7 +51,9 @@ for (const width of [1280, 390]) {
       shifts: window.shifts,
       broken: document.querySelectorAll(".katex-error, .merror").length,
       shown: document.querySelectorAll("article .katex-display").length,
-      raw: document.querySelector("article")?.innerText.match(/\\[(\[].{0,40}|\$\$.{0,40}|\{(?:ref|eq|numref|cite:\w+)\}`/)?.[0],
+      raw: document
+        .querySelector("article")
+        ?.innerText.match(/\\[([].{0,40}|\$\$.{0,40}|\{(?:ref|eq|numref|cite:\w+)\}`/)?.[0],
       labels: [...document.querySelectorAll("article div.math[id]")].map(({ id }) => id),
     }));
     if (found.shifts > 0.01) problem(`layout shift of ${found.shifts.toFixed(3)}`);
@@ -54,8 +62,6 @@ for (const width of [1280, 390]) {
     const expected = displayed(path);
     if (found.shown < expected) problem(`${found.shown} displayed equations of ${expected}`);
     if (width === 1280) equations += found.shown;
-    // From here on all of the page is laid out, as it is for somebody who has read it.
-    await page.addStyleTag({ content: "* { content-visibility: visible !important; }" });
     const wider = await page.evaluate(() => {
       const wide = document.documentElement.clientWidth;
       return document.documentElement.scrollWidth > wide && `the page is ${document.documentElement.scrollWidth} wide`;

@@ -1,13 +1,13 @@
 // Lighthouse on a slow phone: full marks for accessibility, best practices and search engines, 90 or more for speed.
 // Arguments, if there are any: the folder of a built book, and pages of it.
 
-import lighthouse from "lighthouse";
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import lighthouse from "lighthouse";
 import { chromium } from "playwright-core";
-import { BOOK, FLAGS, chromiumPath, pages, report, serve } from "../browser.mjs";
+import { BOOK, chromiumPath, FLAGS, pages, report, serve } from "../browser.mjs";
 
 const LEAST = { performance: 90, accessibility: 100, "best-practices": 100, seo: 100 };
 const [folder = BOOK, ...chosen] = process.argv.slice(2);
@@ -38,10 +38,12 @@ async function audit(address, port, attempts = 3) {
 
 const { url, close } = await serve(folder);
 const port = await freePort();
-const executablePath = process.env.CHROME_PATH ?? chromiumPath();
+const executablePath = chromiumPath();
 const browser = await chromium.launch({ executablePath, args: [...FLAGS, `--remote-debugging-port=${port}`] });
 const problems = [];
-const paths = chosen.length ? chosen : pages().filter((path) => !["404.html", "search.html", "genindex.html"].includes(path));
+const paths = chosen.length
+  ? chosen
+  : pages().filter((path) => !["404.html", "search.html", "genindex.html"].includes(path));
 for (const path of paths) {
   let lhr = await audit(url + path, port);
   for (let again = 0; again < 2 && lhr.categories.performance.score < LEAST.performance / 100; again += 1) {
@@ -49,7 +51,9 @@ for (const path of paths) {
     if (other.categories.performance.score > lhr.categories.performance.score) lhr = other;
   }
   const figure = (name) => lhr.audits[name].displayValue?.replace(/\s/g, " ");
-  const scores = Object.fromEntries(Object.keys(LEAST).map((name) => [name, Math.round(100 * lhr.categories[name].score)]));
+  const scores = Object.fromEntries(
+    Object.keys(LEAST).map((name) => [name, Math.round(100 * lhr.categories[name].score)]),
+  );
   console.log(
     path,
     Object.values(scores).join(" "),
@@ -58,7 +62,9 @@ for (const path of paths) {
   );
   for (const [name, score] of Object.entries(scores)) {
     if (score >= LEAST[name]) continue;
-    const failing = lhr.categories[name].auditRefs.filter(({ id, weight }) => weight && (lhr.audits[id].score ?? 1) < 0.9);
+    const failing = lhr.categories[name].auditRefs.filter(
+      ({ id, weight }) => weight && (lhr.audits[id].score ?? 1) < 0.9,
+    );
     problems.push(`${path}: ${name} ${score}: ${failing.map(({ id }) => id).join(", ")}`);
   }
 }

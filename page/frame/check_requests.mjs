@@ -15,7 +15,10 @@ for (const path of pages()) {
   const received = [];
   page.on("requestfinished", (request) => received.push(request.sizes()));
   await page.goto(url + path, { waitUntil: "networkidle" });
-  const weight = (await Promise.all(received)).reduce((sum, size) => sum + size.responseBodySize + size.responseHeadersSize, 0);
+  const weight = (await Promise.all(received)).reduce(
+    (sum, size) => sum + size.responseBodySize + size.responseHeadersSize,
+    0,
+  );
   if (weight > MOST) found.push(`${Math.round(weight / 1024)} KiB`);
   weights.push(weight);
   requests += received.length;
@@ -25,5 +28,10 @@ for (const path of pages()) {
 await browser.close();
 await close();
 const heaviest = Math.round(Math.max(...weights) / 1024);
-report("requests", problems, `${pages().length} pages, ${requests} requests, none to another host, at most ${heaviest} KiB a page`);
-if (process.argv.includes("--weights")) pages().forEach((path, k) => console.log(`${Math.round(weights[k] / 1024)} KiB  ${path}`));
+report(
+  "requests",
+  problems,
+  `${pages().length} pages, ${requests} requests, none to another host, at most ${heaviest} KiB a page`,
+);
+if (process.argv.includes("--weights"))
+  pages().forEach((path, k) => console.log(`${Math.round(weights[k] / 1024)} KiB  ${path}`));

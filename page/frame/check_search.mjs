@@ -4,7 +4,7 @@ import { launch, report, serve, watch } from "../browser.mjs";
 
 // What is searched for, and where the first result leads.
 const EXPECTED = {
-  "2.4": "chapters/2_mahalanobis_distances.html#sec-2-4",
+  2.4: "chapters/2_mahalanobis_distances.html#sec-2-4",
   "(2.14)": "chapters/2_mahalanobis_distances.html#equation-eq-2-4-natural-gradient",
   "eq. 2.14": "chapters/2_mahalanobis_distances.html#equation-eq-2-4-natural-gradient",
   "equation equivariance": "chapters/3_kullback_leibler_divergence.html#equation-eq-3-6-equivariance",
@@ -20,7 +20,11 @@ for (const [query, expected] of Object.entries(EXPECTED)) {
   const page = await browser.newPage();
   const found = watch(page, url);
   await page.goto(`${url}search.html?q=${encodeURIComponent(query)}`, { waitUntil: "networkidle" });
-  await page.locator("#search-results li .context").first().waitFor({ timeout: 10_000 }).catch(() => found.push("no summary"));
+  await page
+    .locator("#search-results li .context")
+    .first()
+    .waitFor({ timeout: 10_000 })
+    .catch(() => found.push("no summary"));
   const links = await page.locator("#search-results li a").evaluateAll((all) => all.map((link) => link.href));
   const first = links[0]?.replace(url, "").replace(/\?[^#]*/, "");
   if (first !== expected) found.push(`the first result is ${first}, not ${expected}`);
@@ -32,7 +36,9 @@ for (const [query, expected] of Object.entries(EXPECTED)) {
 const page = await browser.newPage();
 const response = await page.goto(`${url}no/such/page.html`);
 if (response.status() !== 404) problems.push(`a wrong address gives ${response.status()}`);
-const missing = await page.evaluate(() => performance.getEntriesByType("resource").filter(({ responseStatus }) => responseStatus >= 400));
+const missing = await page.evaluate(() =>
+  performance.getEntriesByType("resource").filter(({ responseStatus }) => responseStatus >= 400),
+);
 const sheets = await page.evaluate(() => document.styleSheets.length);
 if (missing.length || sheets < 5) problems.push("the 404 page has no style");
 await page.click("article a");

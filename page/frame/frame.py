@@ -103,9 +103,7 @@ MENDED = {
         'root.theme = root.mode === "auto" ? dark : root.mode; '
         # Paper is white.
         'let shown; addEventListener("beforeprint", () => { shown = root.theme; root.theme = "light"; }); '
-        'addEventListener("afterprint", () => { root.theme = shown; }); '
-        # Going back, or loading again, is to lead to the same place: book.css then lays out the whole page at once.
-        'if (performance.getEntriesByType("navigation")[0]?.type !== "navigate") root.whole = "";'
+        'addEventListener("afterprint", () => { root.theme = shown; });'
     ),
     # Said twice.
     r'<meta name="viewport" content="width=device-width, initial-scale=1" */>': "",
@@ -240,6 +238,7 @@ def copy_assets(app):
 
 def description(doctree):
     """The first paragraph that says something about the page, cut after a sentence or a word."""
+    # (sphinxext-opengraph would cut it within a word, and put the TeX of formulas into it.)
     for paragraph in doctree.findall(nodes.paragraph):
         text = " ".join(paragraph.astext().split())
         if len(text) >= 80 and not paragraph.next_node(nodes.math):
@@ -332,7 +331,7 @@ def subset_icons(folder):
     css = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.css"))
     icons = {int(code, 16) for code in re.findall(r'"\\([0-9a-f]{2,5})"', css)}
     for path in folder.rglob("fa-*.woff2"):
-        font = TTFont(path)
+        font = TTFont(path, recalcTimestamp=False)  # the same bytes on every build
         subsetter = subset.Subsetter()
         subsetter.populate(unicodes=icons)
         subsetter.subset(font)

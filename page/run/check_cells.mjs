@@ -1,7 +1,7 @@
 // Every cell of every chapter gives in the browser what the notebook stores: text, formulas, drawings.
 // `node check_cells.mjs errata` checks only the chapters whose names contain one of the words.
 
-import { readFileSync, readdirSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BOOK, launch, report, serve, watch } from "../browser.mjs";
 
@@ -12,11 +12,17 @@ const notebooks = readdirSync(CHAPTERS)
   .sort();
 
 const joined = (text) => (Array.isArray(text) ? text.join("") : text);
-const inOrder = (key, value) => (value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value);
+const inOrder = (_key, value) =>
+  value?.constructor === Object ? Object.fromEntries(Object.entries(value).sort()) : value;
 
 // An output as one text, with all of its formats; only metadata and the count of executions are left out.
 function comparable({ output_type, name, text, ename, evalue, data = {} }) {
-  const contents = JSON.stringify(Object.entries(data).sort().map(([type, content]) => [type, joined(content)]), inOrder);
+  const contents = JSON.stringify(
+    Object.entries(data)
+      .sort()
+      .map(([type, content]) => [type, joined(content)]),
+    inOrder,
+  );
   return JSON.stringify({ output_type, name, text: joined(text), ename, evalue, contents });
 }
 
@@ -41,9 +47,11 @@ async function checkChapter(page, file, url) {
   await page.goto(`${url}chapters/${file.replace(".ipynb", ".html")}`);
   await page.evaluate(listen);
   const listings = await page.locator(".cell .cell_input pre").allTextContents();
-  if (listings.length !== stored.length) return [`${file}: the page has ${listings.length} cells, the notebook ${stored.length}`];
+  if (listings.length !== stored.length)
+    return [`${file}: the page has ${listings.length} cells, the notebook ${stored.length}`];
   await page.getByRole("button", { name: "Run all cells", exact: true }).click();
-  const allEnded = (count) => window.ends.filter(Boolean).length === count || window.ends.some((end) => end && end !== "ran");
+  const allEnded = (count) =>
+    window.ends.filter(Boolean).length === count || window.ends.some((end) => end && end !== "ran");
   await page.waitForFunction(allEnded, stored.length, { timeout: 300_000 });
   const [shown, ends] = await page.evaluate(() => [window.shown, window.ends]);
 
@@ -52,25 +60,34 @@ async function checkChapter(page, file, url) {
   for (const [i, cell] of stored.entries()) {
     const here = (shown[i] ?? []).map(comparable);
     const there = cell.outputs.map(comparable);
-    if (listings[i].trim() !== cell.source.trim()) problems.push(`${cell.id}: the page shows other code than the notebook`);
+    if (listings[i].trim() !== cell.source.trim())
+      problems.push(`${cell.id}: the page shows other code than the notebook`);
     if (ends[i] !== "ran") problems.push(`${cell.id}: ${ends[i] ?? "never ran"}`);
-    if (here.length !== there.length) problems.push(`${cell.id}: ${there.length} outputs stored, ${here.length} in the browser`);
+    if (here.length !== there.length)
+      problems.push(`${cell.id}: ${there.length} outputs stored, ${here.length} in the browser`);
     for (const [k, output] of there.entries()) {
       outputs += 1;
       if (output === here[k]) equal += 1;
       else problems.push(`${cell.id}: ${difference(output, here[k] ?? "")}`);
     }
   }
-  await page.waitForFunction(() => [...document.querySelectorAll(".cell_output .text_latex")].every((formula) => formula.childElementCount));
+  await page.waitForFunction(() =>
+    [...document.querySelectorAll(".cell_output .text_latex")].every((formula) => formula.childElementCount),
+  );
   const formulas = stored.flatMap((cell) => cell.outputs).filter((output) => output.data?.["text/latex"]).length;
   const typeset = await page.locator(".cell_output .text_latex > .katex-display:not(:has(.katex-error))").count();
   if (typeset !== formulas) problems.push(`${typeset} of ${formulas} formulas are typeset`);
-  const pictures = await page.locator(".cell_output img").evaluateAll((images) => images.map((image) => [image.src, image.naturalWidth, image.alt]));
+  const pictures = await page
+    .locator(".cell_output img")
+    .evaluateAll((images) => images.map((image) => [image.src, image.naturalWidth, image.alt]));
   for (const [source, width, alt] of pictures) {
-    if (!source.startsWith("blob:") || !width || !alt) problems.push(`a figure is not shown: ${source}, ${width} pixels, "${alt}"`);
+    if (!source.startsWith("blob:") || !width || !alt)
+      problems.push(`a figure is not shown: ${source}, ${width} pixels, "${alt}"`);
   }
   const name = file.replace(".ipynb", "");
-  console.log(`        ${name}: ${stored.length} cells, ${equal} of ${outputs} outputs stored = browser (${formulas} formulas, ${pictures.length} figures)`);
+  console.log(
+    `        ${name}: ${stored.length} cells, ${equal} of ${outputs} outputs stored = browser (${formulas} formulas, ${pictures.length} figures)`,
+  );
   return problems.map((problem) => `${name}: ${problem}`);
 }
 

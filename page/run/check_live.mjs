@@ -26,7 +26,11 @@ async function open(context) {
     await editor.press(keys);
     await page.keyboard.insertText(code);
   };
-  const status = (text) => page.getByRole("status").filter({ hasText: text }).waitFor({ state: "attached", ...ended });
+  const status = (text) =>
+    page
+      .getByRole("status")
+      .filter({ hasText: text })
+      .waitFor({ state: "attached", ...ended });
   return { page, requests, button, cell, state, output, editor, write, status };
 }
 
@@ -41,7 +45,10 @@ async function secondsToFirstResult({ button, state, page }) {
 
 const claims = {
   async "nothing is loaded before the first Run"({ requests }) {
-    assert.deepEqual(requests.filter((request) => /python\/|katex\.min\.js/.test(request)), []);
+    assert.deepEqual(
+      requests.filter((request) => /python\/|katex\.min\.js/.test(request)),
+      [],
+    );
   },
   async "the cells above run first"({ button, state, output }) {
     const stored = await output(3);
@@ -81,7 +88,9 @@ const claims = {
     await page.keyboard.press("Shift+Enter");
     await state(3, "ran in");
     await cell(3).locator(".katex-display").waitFor();
-    const kinds = await cell(3).locator(".cell_output > *").evaluateAll((shown) => shown.map((each) => each.classList[1]));
+    const kinds = await cell(3)
+      .locator(".cell_output > *")
+      .evaluateAll((shown) => shown.map((each) => each.classList[1]));
     assert.deepEqual(kinds, ["stream", "text_latex", "stream", "text_plain"]);
     assert.equal((await cell(3).locator(".text_plain").innerText()).trim(), "{'three': [3.0, 3.0, 3.0]}");
   },
@@ -91,7 +100,10 @@ const claims = {
     await state(3, "error");
     await page.evaluate(readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8"));
     const { violations } = await page.evaluate(() => window.axe.run(".python-controls, .cell"));
-    assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`), []);
+    assert.deepEqual(
+      violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`),
+      [],
+    );
   },
   async "Tab indents, Escape leaves the editor"({ page, editor, cell }) {
     await editor.focus();
@@ -159,7 +171,7 @@ const claims = {
   },
 };
 
-let context = await browser.newContext();
+const context = await browser.newContext();
 const cold = await secondsToFirstResult(await open(context));
 const warm = await secondsToFirstResult(await open(context));
 const reader = await open(context);
@@ -173,7 +185,10 @@ for (const [claim, check] of Object.entries(claims)) {
 
 // What a server can get wrong is said in words.
 const wrongs = {
-  "worker.js as application/octet-stream, which browsers don't run; it has to be text/javascript": { file: "worker.js", type: "application/octet-stream" },
+  "worker.js as application/octet-stream, which browsers don't run; it has to be text/javascript": {
+    file: "worker.js",
+    type: "application/octet-stream",
+  },
   "worker.js is missing on the server (404)": { file: "worker.js", status: 404 },
   "lock.json is missing on the server (404)": { file: "lock.json", status: 404 },
 };
@@ -190,4 +205,8 @@ for (const [said, { file, ...wrong }] of Object.entries(wrongs)) {
 await browser.close();
 await close();
 const count = Object.keys(claims).length;
-report("live cells", problems.flat(), `${count} claims hold; from Run to the first result ${cold} s, on the next page ${warm} s`);
+report(
+  "live cells",
+  problems.flat(),
+  `${count} claims hold; from Run to the first result ${cold} s, on the next page ${warm} s`,
+);

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,10 +11,13 @@ import tempfile
 import zipfile
 from importlib import metadata, resources
 from pathlib import Path
+from unittest import mock
 
 from docutils import nodes
 from flit_core.wheel import make_wheel_in
 from sphinx.errors import ExtensionError
+
+from natgrad.figures import DRAGGABLE
 
 RUN = Path(__file__).parent
 PYTHON = RUN / "python"  # made by assemble_python.py
@@ -33,6 +37,12 @@ def archive(path, files):
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name, content in files.items():
             target.writestr(zipfile.ZipInfo(name, LONG_AGO), content, zipfile.ZIP_DEFLATED)
+
+
+def build_wheel(folder):
+    """The package as a wheel: without the times of its files, which each checkout has its own of."""
+    with mock.patch.dict(os.environ, SOURCE_DATE_EPOCH="315532800"):  # 1980, the first time that a zip file can hold
+        return make_wheel_in(RUN.parents[1] / "pyproject.toml", folder).file
 
 
 def checksum(*contents):
@@ -77,7 +87,7 @@ def put_python_into_the_book(app):
     shutil.copytree(PYTHON, folder, dirs_exist_ok=True)
     lock = json.loads((PYTHON / "lock.json").read_text())
     with tempfile.TemporaryDirectory() as temporary:
-        wheel = make_wheel_in(RUN.parents[1] / "pyproject.toml", Path(temporary)).file
+        wheel = build_wheel(Path(temporary))
         add_package(folder, lock, "natgrad", ["numpy"], wheel)
         files = {
             "run_cell.py": (RUN / "run_cell.py").read_bytes(),
@@ -96,7 +106,11 @@ def put_python_into_the_book(app):
         shutil.copy(RUN / Path(name).name, folder.parent / name)
     small = [(folder / name).read_bytes() for name in ("lock.json", "worker.js", "editor.js")]
     first = lock["core"]["size"] + sum(lock["packages"][name]["size"] for name in ("numpy", "mpmath", "sympy"))
-    app.live_cells = {"data-version": checksum(*small)[:8], "data-megabytes": str(round(first / 1e6))}
+    app.live_cells = {
+        "data-version": checksum(*small)[:8],
+        "data-megabytes": str(round(first / 1e6)),
+        "data-draggable": DRAGGABLE,
+    }
 
 
 def make_room(app, doctree, docname):

@@ -1,0 +1,152 @@
+import {
+  circle,
+  cross,
+  dot,
+  elliptic,
+  Figure,
+  isZero,
+  number,
+  Plane,
+  range,
+  swatch,
+  times,
+  vector,
+} from "../figure.js";
+
+const pNorm = (p) => {
+  const size = (v, q) => {
+    const sizes = v.map(Math.abs);
+    const largest = Math.max(...sizes);
+    return q === Infinity || !largest
+      ? largest
+      : largest * sizes.reduce((sum, x) => sum + (x / largest) ** q, 0) ** (1 / q);
+  };
+  return {
+    ball: circle.map((w) => times(1 / size(w, p), w)),
+    length: (v) => size(v, p),
+    best(g) {
+      const signs = g.map(Math.sign);
+      if (p === Infinity)
+        return isZero([g[0] * g[1], 0]) ? [-1, 1].map((end) => signs.map((sign) => sign || end)) : [signs];
+      const corners = [
+        [signs[0], 0],
+        [0, signs[1]],
+      ];
+      const lead = Math.abs(g[0]) - Math.abs(g[1]);
+      if (p === 1) return Math.abs(lead) < 1e-9 ? corners : [corners[lead > 0 ? 0 : 1]];
+      const q = p / (p - 1);
+      return [g.map((x, i) => signs[i] * (Math.abs(x) / size(g, q)) ** (q - 1))];
+    },
+  };
+};
+
+let ids = 0; // one group of radio buttons does not switch off another's
+
+customElements.define(
+  "natgrad-ball",
+  class extends Figure {
+    description = "A norm's unit ball and the best step on it";
+    start({ size, extent, frame, gradient }) {
+      this.plane = Plane.equal([0, 0, ...size], extent);
+      this.norms = {
+        Σ: elliptic(frame),
+        Euclid: elliptic([
+          [1, 0],
+          [0, 1],
+        ]),
+        "1-norm": pNorm(1),
+        "4-norm": pNorm(4),
+        max: pNorm(Infinity),
+      };
+      this.state = { gradient, norm: "Σ" };
+    }
+    controls() {
+      const choice = (name) =>
+        `<label><input type="radio" name="norm-${ids}" value="${name}" autocomplete="off">${name}</label>`;
+      ids += 1;
+      return `<fieldset class="choice" aria-label="Norm"><legend>Norm</legend>${Object.keys(this.norms).map(choice).join("")}</fieldset>`;
+    }
+    control(input) {
+      this.state.norm = input.value;
+    }
+    handles() {
+      const { plane, state } = this;
+      const set = (value) => (state.gradient = value);
+      const reach = [plane.x, plane.y].map((limits) => times(0.94, limits));
+      const text = `gradient ${vector(state.gradient, 1)}`;
+      return [
+        {
+          name: "gradient",
+          label: "Tip of the gradient",
+          color: "gradient",
+          plane,
+          at: state.gradient,
+          value: state.gradient,
+          set,
+          step: 0.1,
+          reach,
+          text,
+        },
+      ];
+    }
+    view() {
+      const {
+        plane,
+        state: { gradient, norm: name },
+      } = this;
+      const norm = this.norms[name];
+      this.querySelector(`[value="${name}"]`).checked = true;
+      const head = ["", "vector", "slope"];
+      const none = ["–", "–"];
+      const names = [
+        swatch("gradient", "∇<i>f</i>"),
+        swatch("natural dotted", "Σ∇<i>f</i>"),
+        swatch("natural", "best, ‖<i>u</i>‖ = 1"),
+      ];
+      let drawing = plane.cross() + plane.line(norm.ball, "ball area");
+      if (isZero(gradient)) {
+        const rows = [
+          ["gradient", names[0], "(0.0, 0.0)", "0.00"],
+          ["natural", names[1], ...none],
+          ["best", names[2], ...none],
+        ];
+        return {
+          drawing,
+          head,
+          rows,
+          message: "∇<i>f</i> = 0: here <i>f</i> is flat, and no step is better than another.",
+        };
+      }
+      const best = norm.best(gradient);
+      const slope = dot(gradient, best[0]);
+      const plainSlope = dot(gradient, gradient) / norm.length(gradient);
+      const natural = norm.natural?.(gradient);
+      const along = times(1 / norm.length(gradient), gradient);
+      drawing =
+        plane.contours(
+          gradient,
+          range(20, -2.5, 2.5).map((level) => level * slope),
+          "grid",
+        ) + drawing;
+      drawing += plane.contours(gradient, [slope], "muted dashed");
+      if (natural) drawing += plane.line([best[0], times(9, best[0])], "natural dotted");
+      drawing += plane.arrow([0, 0], gradient, "gradient") + plane.dot(along, "gradient");
+      drawing += best.length > 1 ? plane.line(best, "natural thick") : "";
+      for (const step of best) drawing += plane.arrow([0, 0], step, "natural");
+      const turn = cross(gradient, best.at(-1)) < 0 ? -1 : 1; // each label on its own side
+      drawing += plane.label([0, 0], gradient, "∇<i>f</i>", "gradient", 20 * turn, 2);
+      drawing += best
+        .map((step) => plane.label([0, 0], step, best.length > 1 ? "" : "<i>u</i>", "natural", -8 * turn))
+        .join("");
+      const rows = [
+        ["gradient", names[0], vector(gradient, 1), number(plainSlope)],
+        ["natural", names[1], ...(natural ? [vector(natural, 1), number(slope)] : none)],
+        ["best", names[2], best.map((step) => vector(step)).join(" to "), number(slope)],
+      ];
+      const share = `Along ∇<i>f</i> a step of length one climbs ${number((100 * plainSlope) / slope, 1)} % of what the best one does.`;
+      const message =
+        best.length > 1 ? "A whole side of the ball touches the contour: the best direction is not unique." : share;
+      return { drawing, head, rows, message, said: `Best step ${rows[2][2]}, slope ${rows[2][3]}.` };
+    }
+  },
+);
