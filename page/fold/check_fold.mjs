@@ -1,124 +1,198 @@
-// Folds and self-tests, as a reader uses them: by mouse, by keyboard, by links, without script and on paper.
+// Folds as a reader meets them: by keyboard, by link, by search, on paper, without script, and when their cells run.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { BOOK, launch, pages, report, serve, watch } from "../browser.mjs";
 
-const folded = pages().filter((page) => readFileSync(`${BOOK}/${page}`, "utf8").includes('class="fold"'));
 const { url, close } = await serve();
 const browser = await launch();
 const problems = [];
-const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
-const first = `${url}${folded[0]}`;
+const folding = pages().filter((path) => readFileSync(join(BOOK, path), "utf8").includes('<details class="fold'));
+const [PATH] = folding;
 
-async function open(address = first, options = {}) {
+async function open(path, options = {}, prepare = () => {}) {
   const context = await browser.newContext(options);
   const page = await context.newPage();
+  await page.addInitScript(prepare);
   problems.push(watch(page, url));
-  await page.goto(address, { waitUntil: "networkidle" });
-  const folds = page.locator("details.fold");
-  const opened = () => folds.evaluateAll((all) => all.filter((each) => each.open).length);
-  return { page, context, folds, opened, button: page.locator(".checks-switch") };
+  await page.goto(url + path, { waitUntil: "networkidle" });
+  return page;
 }
 
+const openFolds = (page) => page.locator("details.fold[open]").count();
+const control = (page) => page.getByRole("button", { name: "Checks", exact: true });
+const isOpen = (page, id) => page.evaluate((id) => !document.getElementById(id).closest("details:not([open])"), id);
+const isInView = (page, id) =>
+  page.waitForFunction((id) => {
+    const { top, bottom } = document.getElementById(id).getBoundingClientRect();
+    return bottom > 0 && top < innerHeight;
+  }, id);
+
 const claims = {
-  async "the book has folds, each with a line that counts its cells"() {
-    assert.ok(folded.length);
-    for (const address of folded) {
-      const { folds, context } = await open(url + address);
-      const lines = await folds.evaluateAll((all) =>
-        all.map((each) => [each.querySelector("summary").textContent, each.querySelectorAll(".cell").length]),
-      );
-      for (const [line, count] of lines) {
-        assert.ok(line.length > 8, address);
-        assert.equal(count === 1, !/, \d+ cells$/.test(line), line);
-        if (count > 1) assert.ok(line.endsWith(`, ${count} cells`), line);
-      }
-      await context.close();
-    }
-  },
-  async "one switch opens and folds all, by keyboard, and is remembered"() {
-    const { page, folds, opened, button } = await open();
-    const count = await folds.count();
-    assert.equal(await opened(), 0);
-    await button.focus();
-    await page.keyboard.press("Enter");
-    assert.equal(await opened(), count);
-    assert.equal(await button.getAttribute("aria-pressed"), "true");
-    await page.reload({ waitUntil: "networkidle" });
-    assert.equal(await opened(), count);
-    await button.press("Space");
-    assert.equal(await opened(), 0);
-  },
-  async "a link into a fold opens it and lands there"() {
-    const { page, folds, opened } = await open();
-    const id = await folds.last().locator(".cell[id], .cell [id], span[id]").last().getAttribute("id");
-    for (const go of [() => page.goto(`${first}#${id}`), () => page.evaluate((name) => (location.hash = name), id)]) {
-      await page.evaluate(() => document.querySelectorAll("details.fold").forEach((each) => (each.open = false)));
-      await page.goto(first, { waitUntil: "networkidle" });
-      await go();
-      await page.waitForTimeout(300);
-      assert.equal(await opened(), 1);
-      const { top } = await page.locator(`[id="${id}"]`).evaluate((each) => each.getBoundingClientRect());
-      assert.ok(top > -5 && top < page.viewportSize().height, `${id} is at ${top}`);
-    }
-  },
-  async "folded cells run, and the line says how they ended"() {
-    const { page, folds } = await open();
-    await page.getByRole("button", { name: "Run all cells" }).click();
-    const said = folds.first().locator(".fold-state").filter({ hasText: "✓ passed here" });
-    await said.waitFor({ timeout: 120_000 });
-  },
-  async "each choice of a self-test has its reply, and opens by keyboard"() {
-    const { page } = await open();
-    const answer = page.locator("details.choice").first();
-    await answer.locator("summary").focus();
-    await page.keyboard.press("Enter");
-    assert.ok(await answer.locator("p").first().isVisible());
-    assert.ok((await page.locator(".self-test").count()) > 1);
-  },
-  async "without script all can be unfolded"() {
-    const { page, folds, button } = await open(first, { javaScriptEnabled: false });
-    assert.equal(await button.count(), 0);
-    await folds.first().locator("summary").click();
-    assert.ok(await folds.first().locator(".cell_input").first().isVisible());
-    await page.close();
-  },
-  async "on paper nothing is folded"() {
-    const { page, folds, opened } = await open();
-    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
-    assert.equal(await opened(), await folds.count());
-    await page.emulateMedia({ media: "print" });
-    assert.ok(await folds.first().locator(".cell_input").first().isVisible());
-    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
-    assert.equal(await opened(), 0);
-  },
-  async "axe finds nothing, folded or not, in light and dark, and nothing is wider than a phone"() {
-    for (const colorScheme of ["light", "dark"]) {
-      const { page, button, context } = await open(first, { colorScheme, viewport: { width: 390, height: 800 } });
-      await page.evaluate(axe);
-      for (let i = 0; i < 2; i++) {
-        const { violations } = await page.evaluate(() => window.axe.run("article, .checks-switch"));
-        assert.deepEqual(
-          violations.map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)}`),
-          [],
+  async "the book has folds, each with a line and with cells, and each says how many"() {
+    assert.ok(folding.length, "no page has a fold");
+    for (const path of folding) {
+      const page = await open(path);
+      const folds = await page
+        .locator("details.fold")
+        .evaluateAll((all) =>
+          all.map((fold) => [
+            fold.querySelector(".fold-line").textContent,
+            fold.querySelector(".fold-count")?.textContent ?? "",
+            fold.querySelectorAll(".cell").length,
+            fold.open,
+          ]),
         );
-        assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
-        await button.click();
+      for (const [line, count, cells, shown] of folds) {
+        assert.ok(line && !line.startsWith("Show code") && cells, `${path}: ${line}`);
+        assert.equal(count, cells > 1 ? `, ${cells} cells` : "", `${path}: ${line}`);
+        assert.ok(!shown, `${path}: "${line}" is open`);
       }
-      await context.close();
+      await page.context().close();
     }
+  },
+  async "a fold opens by keyboard, also without script, where there is no switch"() {
+    for (const javaScriptEnabled of [true, false]) {
+      const page = await open(PATH, { javaScriptEnabled });
+      await page.locator("details.fold > summary").first().focus();
+      await page.keyboard.press("Enter");
+      assert.equal(await page.locator("details.fold[open] .cell_input").first().isVisible(), true);
+      assert.equal(await control(page).count(), javaScriptEnabled ? 1 : 0);
+      await page.context().close();
+    }
+  },
+  async "the switch opens and folds all by keyboard, says so, and is remembered"() {
+    const page = await open(PATH);
+    const all = await page.locator("details.fold").count();
+    await control(page).focus();
+    await page.keyboard.press("Space");
+    assert.equal(await openFolds(page), all);
+    assert.equal(await control(page).getAttribute("aria-pressed"), "true");
+    assert.match(await control(page).textContent(), /Checks: shown/);
+    await page.goto(url + folding.at(-1), { waitUntil: "networkidle" });
+    assert.equal(await openFolds(page), await page.locator("details.fold").count());
+    assert.equal(await control(page).getAttribute("aria-pressed"), "true");
+    await control(page).focus();
+    await page.keyboard.press("Enter");
+    assert.equal(await openFolds(page), 0);
+    await page.reload({ waitUntil: "networkidle" });
+    assert.equal(await openFolds(page), 0);
+  },
+  async "the switch works where the device keeps nothing"() {
+    const page = await open(PATH, {}, () => {
+      Storage.prototype.setItem = (name) => {
+        if (name === "checks") throw new Error("full");
+      };
+    });
+    await control(page).click();
+    assert.equal(await openFolds(page), await page.locator("details.fold").count());
+  },
+  async "only pages with folds have the switch"() {
+    const page = await open("index.html");
+    assert.equal(await control(page).count(), 0);
+  },
+  async "an address, and a link within the page, lead into a fold"() {
+    const first = await open(PATH);
+    const ids = await first
+      .locator("details.fold .cell[id], details.fold .cell [id]:not(svg *)")
+      .evaluateAll((all) => all.map(({ id }) => id));
+    assert.ok(ids.length, "nothing in a fold has an address");
+    const id = ids.at(-1);
+    await first.evaluate((id) => (location.hash = id), id);
+    await isInView(first, id);
+    assert.ok(await isOpen(first, id));
+    const second = await open(`${PATH}#${id}`);
+    await isInView(second, id);
+    assert.ok(await isOpen(second, id));
+    assert.equal(await openFolds(second), 1);
+  },
+  async "every address of the concordance leads to something that can be seen"() {
+    const page = await open("chapters/concordance.html");
+    const links = await page
+      .locator('article a[href*=".html#"]')
+      .evaluateAll((all) => [...new Set(all.map((link) => link.getAttribute("href")))]);
+    for (const path of folding) {
+      const name = path.split("/").at(-1);
+      const ids = links
+        .filter((link) => link.split("#")[0].endsWith(name))
+        .map((link) => decodeURIComponent(link.split("#")[1]));
+      const target = await open(path);
+      for (const id of ids) {
+        await target.evaluate((id) => (location.hash = id), id);
+        await target.waitForFunction((id) => !document.getElementById(id)?.closest("details:not([open])"), id, {
+          timeout: 5000,
+        });
+      }
+      await target.context().close();
+    }
+  },
+  async "what the search marks is opened"() {
+    const page = await open(`${PATH}?highlight=assert`);
+    await page.waitForFunction(() => document.querySelector("details.fold[open] span.highlighted"), null, {
+      timeout: 5000,
+    });
+  },
+  async "on paper every fold and every reply is shown, and folded again on the screen"() {
+    const page = await open(PATH);
+    await page.emulateMedia({ media: "print" });
+    await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+    for (const cell of await page.locator("details.fold .cell_input").all()) assert.ok(await cell.isVisible());
+    for (const reply of await page.locator("details.choice > p").all()) assert.ok(await reply.isVisible());
+    await page.evaluate(() => dispatchEvent(new Event("afterprint")));
+    assert.equal(await openFolds(page), 0);
+  },
+  async "each self-test has three or four choices, one of them right, and they open by keyboard"() {
+    for (const path of folding) {
+      const page = await open(path);
+      for (const box of await page.locator(".self-test").all()) {
+        const replies = await box
+          .locator("details.choice")
+          .evaluateAll((all) => all.map((one) => one.children[1].textContent));
+        assert.ok([3, 4].includes(replies.length), `${path}: ${replies.length} choices`);
+        assert.equal(replies.filter((reply) => /^Yes\b/.test(reply)).length, 1, path);
+        const choice = box.locator("details.choice").first();
+        await choice.locator("summary").focus();
+        await page.keyboard.press("Enter");
+        assert.ok(await choice.locator("p").first().isVisible());
+      }
+      await page.context().close();
+    }
+  },
+  async "a folded cell runs, and its fold says that it passed, or failed"() {
+    const page = await open(PATH);
+    const fold = page.locator("details.fold").first();
+    await page.getByRole("button", { name: "Run all cells", exact: true }).click();
+    await fold
+      .locator(".fold-state")
+      .filter({ hasText: "✓ passed here" })
+      .waitFor({ state: "attached", timeout: 120_000 });
+    assert.equal(await fold.evaluate(({ open }) => open), false);
+    await fold.locator("summary").click();
+    const cell = fold.locator(".cell").first();
+    await page
+      .getByRole("button", { name: "Stop Python" })
+      .or(page.getByRole("button", { name: "Restart Python" }))
+      .click();
+    await cell.getByRole("button", { name: /^Edit/ }).click();
+    await page.keyboard.press("Control+a");
+    await page.keyboard.type("assert False");
+    await page.keyboard.press("Shift+Enter");
+    await fold.locator(".fold-state").filter({ hasText: "✗ failed here" }).waitFor({ timeout: 120_000 });
   },
 };
 
-for (const [claim, check] of Object.entries(claims)) {
+for (const [claim, holds] of Object.entries(claims)) {
   try {
-    await check();
+    await holds();
   } catch (error) {
     problems.push([`${claim}: ${error.message}`]);
   }
 }
 await browser.close();
 await close();
-report("folds", problems.flat(), `${Object.keys(claims).length} claims hold on ${folded.length} pages`);
+report(
+  "fold",
+  problems.flat(),
+  `${folding.length} pages: opened by key, link, search and switch, shown on paper, and run`,
+);

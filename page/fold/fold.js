@@ -1,84 +1,99 @@
-// Folded checks: one switch in the header for all of them, which this device remembers; links and the search open the
-// fold that they lead into; the line of a fold says how its cells ended; on paper all are open.
-
+// Opens the fold that a link or a search asks for; one switch opens or folds all; and the line of a fold says
+// whether its cells have run. All of it works without: a fold is a <details>.
 (() => {
   "use strict";
 
   const folds = [...document.querySelectorAll("details.fold")];
-  const KEY = "checks";
-  const remembered = () => {
-    try {
-      return localStorage.getItem(KEY) === "shown";
-    } catch {
-      return false; // not every browser lets a page remember
-    }
-  };
-  const remember = (shown) => {
-    try {
-      localStorage.setItem(KEY, shown ? "shown" : "folded");
-    } catch {
-      // then it is for this page
-    }
-  };
+  const control = document.querySelector(".btn-fold-switch");
 
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = "btn btn-sm checks-switch";
-  button.title = "Show or fold the cells that check what is claimed";
-  const show = (shown) => {
-    for (const fold of folds) fold.open = shown;
-    button.ariaPressed = shown;
-    button.textContent = shown ? "Fold checks" : "Show checks";
-  };
-  button.addEventListener("click", () => {
-    // What the reader looks at stays where it is.
-    const anchor = [...document.querySelectorAll("article :is(p, h1, h2, h3, details.fold)")].find(
-      (each) => each.getBoundingClientRect().bottom > 80,
+  // Where the device keeps nothing, the switch holds for the page.
+  function remember(shown) {
+    try {
+      localStorage.setItem("checks", shown ? "shown" : "folded");
+    } catch {
+      // not kept
+    }
+  }
+  function remembered() {
+    try {
+      return localStorage.getItem("checks") === "shown";
+    } catch {
+      return false;
+    }
+  }
+
+  function show(shown) {
+    control.setAttribute("aria-pressed", shown);
+    control.querySelector(".fold-switch-state").textContent = shown ? ": shown" : ": folded";
+  }
+
+  // The reader keeps sight of what is at the top of the window.
+  function openAll(shown) {
+    const blocks = document.querySelectorAll(".bd-article :is(p, h1, h2, h3, figure, div.math, details.fold)");
+    const seen = [...blocks].find(
+      (block) => !block.closest("details.fold > *") && block.getBoundingClientRect().top >= 60,
     );
-    const before = anchor?.getBoundingClientRect().top;
-    const shown = button.ariaPressed !== "true";
+    const before = seen?.getBoundingClientRect().top;
+    for (const fold of folds) fold.open = shown;
+    if (seen) scrollBy(0, seen.getBoundingClientRect().top - before);
+  }
+
+  const words = control.querySelector(".btn__text-container");
+  const state = document.createElement("span");
+  state.className = "fold-switch-state";
+  state.ariaHidden = "true"; // aria-pressed says it
+  words.textContent = words.textContent.split(":")[0];
+  words.append(state);
+  show(remembered());
+  if (remembered()) for (const fold of folds) fold.open = true;
+  control.addEventListener("click", () => {
+    const shown = control.getAttribute("aria-pressed") !== "true";
+    openAll(shown);
     show(shown);
     remember(shown);
-    if (anchor) scrollBy({ top: anchor.getBoundingClientRect().top - before, behavior: "instant" });
   });
-  const header = document.querySelector(".article-header-buttons");
-  if (folds.length && header) header.prepend(button);
-  show(remembered());
 
-  /** Opens what a link leads into. */
-  function reveal(id) {
-    const target = id && document.getElementById(id);
-    const closed = [];
-    for (let at = target; at; at = at.parentElement) if (at.localName === "details" && !at.open) closed.push(at);
-    for (const each of closed) each.open = true;
-    if (closed.length) target.scrollIntoView();
+  function reveal(element) {
+    const closed = element?.closest("details:not([open])");
+    if (!closed) return false;
+    for (let fold = closed; fold; fold = fold.parentElement.closest("details")) fold.open = true;
+    return true;
   }
-  const followHash = () => reveal(decodeURIComponent(location.hash.slice(1)));
-  addEventListener("hashchange", followHash);
-  document.addEventListener("click", (event) => {
-    const link = event.target.closest?.('a[href*="#"]');
-    if (link && link.pathname === location.pathname) reveal(decodeURIComponent(link.hash.slice(1)));
+  function goTo(hash) {
+    const target = document.getElementById(decodeURIComponent(hash.slice(1)));
+    if (reveal(target)) target.scrollIntoView();
+  }
+  goTo(location.hash);
+  addEventListener("hashchange", () => goTo(location.hash));
+  // A second click on the same link changes no hash.
+  document.addEventListener("click", ({ target }) => {
+    const link = target.closest?.('a[href^="#"]');
+    if (link?.hash) goTo(link.hash);
   });
-  followHash();
 
-  // What the search has found is not left folded.
+  // What was searched for is marked by the time the page has loaded.
   addEventListener("load", () => {
-    for (const found of document.querySelectorAll(".fold .highlighted")) found.closest(".fold").open = true;
+    const opened = [...document.querySelectorAll("details span.highlighted")].filter(reveal);
+    if (opened.length)
+      (document.getElementById(decodeURIComponent(location.hash.slice(1))) ?? opened[0]).scrollIntoView();
   });
 
-  // How the cells of a fold ended, also while it is closed.
-  document.addEventListener("cell-end", (event) => {
-    const fold = event.target.closest(".fold");
-    if (!fold) return;
+  function tell(fold) {
     const states = [...fold.querySelectorAll(".cell")].map((cell) => cell.dataset.state);
-    const state = states.includes("failed") ? "failed" : states.every((each) => each === "ran") ? "ran" : "";
-    fold.dataset.state = state;
-    fold.querySelector(".fold-state").textContent = { ran: "✓ passed here", failed: "✗ failed here" }[state] ?? "";
-  });
+    const words = { failed: "✗ failed here", running: "running …", passed: "✓ passed here" };
+    const all = states.every((one) => one === "ran") ? "passed" : "";
+    fold.dataset.state = ["failed", "running"].find((one) => states.includes(one)) ?? all;
+    fold.querySelector(".fold-state").textContent = words[fold.dataset.state] ?? "";
+  }
+  for (const fold of folds) {
+    const watcher = new MutationObserver(() => tell(fold));
+    for (const cell of fold.querySelectorAll(".cell")) watcher.observe(cell, { attributeFilter: ["data-state"] });
+  }
 
+  // Paper shows what is folded.
   let closed = [];
   addEventListener("beforeprint", () => {
-    closed = folds.filter((fold) => !fold.open);
+    closed = [...document.querySelectorAll(":is(details.fold, details.choice):not([open])")];
     for (const fold of closed) fold.open = true;
   });
   addEventListener("afterprint", () => {

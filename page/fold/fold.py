@@ -1,10 +1,5 @@
-"""Two speeds on one page: checks are folded below the claim that they check, and questions below each section.
+"""The two speeds of a page: checks folded away after the claim they check, and questions whose replies are."""
 
-Cells with MyST-NB's tag `hide-cell` that follow each other make one fold, whose line is the `code_prompt_show` of the
-first. In a box of the class `self-test` each choice of the list unfolds its reply. Both are <details>, plain HTML.
-"""
-
-from html import escape
 from pathlib import Path
 
 import frame
@@ -12,122 +7,158 @@ from docutils import nodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import logging
 
-logger = logging.getLogger(__name__)
+# Whoever keeps the checks shown sees them so from the first paint.
+SHOWN = (
+    '<script>try { if (localStorage.getItem("checks") === "shown") { '
+    "const opener = new MutationObserver(() => { for (const fold of "
+    'document.querySelectorAll("details.fold:not([open])")) fold.open = true; }); '
+    "opener.observe(document, { childList: true, subtree: true }); "
+    'addEventListener("DOMContentLoaded", () => opener.disconnect()); } } catch {}</script>\n'
+)
+SWITCH = {
+    "type": "javascript",
+    "javascript": "",  # fold.js listens to it
+    "text": "Checks: folded",
+    "tooltip": "Show or fold all checks of this page",
+    "label": "fold-switch",
+}
 
 
-class fold(nodes.General, nodes.Element):
-    """Cells that are shown when somebody asks for them; `line` says what they are."""
+class details(nodes.Element):  # noqa: N801, a name as docutils has them
+    """What is folded, plainly; first comes the `summary`."""
 
 
-class choice(nodes.General, nodes.Element):
-    """One answer, whose first paragraph is seen, and the reply to it."""
+class summary(nodes.Element):  # noqa: N801
+    """The line that opens and folds the rest."""
 
 
-def visit_fold(self, node):
-    state = '<span class="fold-state" role="status"></span>'
-    self.body.append(f'<details class="fold"><summary>{escape(node["line"])}{state}</summary>\n')
+def visit(self, node):
+    self.body.append(self.starttag(node, type(node).__name__))
 
 
-def visit_choice(self, node):
-    self.body.append('<details class="choice"><summary>')
-    for child in node.pop(0).children:
-        child.walkabout(self)
-    self.body.append("</summary>\n")
+def depart(self, node):
+    self.body.append(f"</{type(node).__name__}>\n")
 
 
-def depart_details(self, node):
-    self.body.append("</details>\n")
+def complain(message, node):
+    logging.getLogger(__name__).warning(message, location=node)
 
 
-def visit_fold_latex(self, node):
-    self.body.append(rf"\par\smallskip\noindent\emph{{{self.encode(node['line'])}}}\par" + "\n")
+def is_folded(node):
+    return isinstance(node, nodes.container) and node.get("hide_mode") == "all"
 
 
-def pass_by(self, node):
-    pass
-
-
-def hidden(node):
-    return node.get("nb_element") == "cell_code" and node.get("hide_mode") == "all"
-
-
-def attached(node):
-    """Whether a node belongs to the cell above it: an anchor, or the way back to the concordance."""
-    return isinstance(node, (nodes.target, nodes.comment)) or "note-link" in node.get("classes", [])
-
-
-def prompt(cell):
-    return cell["cell_metadata"].get("mystnb", {}).get("code_prompt_show")
+def belongs_between(node):
+    """The links from a cell to the concordance, and what is not seen."""
+    return isinstance(node, (nodes.Invisible, nodes.target)) or "note-link" in node.get("classes", [])
 
 
 class Folds(SphinxPostTransform):
-    """Put cells that are folded together into one element."""
+    """Adjacent cells that are tagged `hide-cell` become one fold."""
 
-    default_priority = 190  # before MyST-NB folds each of them
+    default_priority = 198  # before MyST-NB folds each by itself
+    formats = ("html", "latex")
 
     def run(self, **kwargs):
-        for parent in {cell.parent: None for cell in self.document.findall(nodes.container) if hidden(cell)}:
-            current, kept = None, []
-            for node in list(parent.children):
-                if isinstance(node, nodes.Element) and hidden(node):
-                    if prompt(node) or current is None:
-                        if not prompt(node):
-                            logger.warning("A folded cell needs a line: `code_prompt_show`.", location=node)
-                        current = fold("", line=prompt(node) or "")
-                        kept.append(current)
-                    del node["hide_mode"]
+        for parent in {cell.parent: None for cell in self.document.findall(is_folded)}:
+            folds, current = [], None
+            for node in parent.children:
+                if is_folded(node):
+                    own = node["prompt_show"] != self.config.nb_code_prompt_show
+                    if own or current is None:
+                        if not own:
+                            complain("A fold begins with this cell, but nothing says what it checks.", node)
+                        current = []
+                        folds.append(current)
                     current.append(node)
-                elif current is not None and isinstance(node, nodes.Element) and attached(node):
+                elif current is not None and belongs_between(node):
                     current.append(node)
                 else:
                     current = None
-                    kept.append(node)
-            parent.children = []
-            parent.extend(kept)
-        for folded in self.document.findall(fold):
-            count = sum(
-                node.get("nb_element") == "cell_code" for node in folded.children if isinstance(node, nodes.Element)
-            )
-            folded["line"] += f", {count} cells" if count > 1 else ""
+            for fold in folds:
+                self.fold(fold)
+
+    def fold(self, content):
+        cells = [node for node in content if is_folded(node)]
+        line = cells[0]["prompt_show"]
+        count = f", {len(cells)} cells" if len(cells) > 1 else ""
+        for cell in cells:
+            del cell["hide_mode"]
+        parent = content[0].parent
+        place = parent.index(content[0])
+        if self.app.builder.format == "latex":
+            heading = nodes.paragraph("", "", nodes.emphasis("", f"Check: {line}"))
+            parent.insert(place, nodes.container("", heading, classes=["fold-line"]))
+            return
+        title = summary("", nodes.inline("", line, classes=["fold-line"]))
+        title += nodes.inline("", count, classes=["fold-count"])
+        title += nodes.inline("", "", classes=["fold-state"])
+        for node in content:
+            parent.remove(node)
+        parent.insert(place, details("", title, *content, classes=["fold"]))
 
 
 class SelfTests(SphinxPostTransform):
-    """Make each choice unfold its reply."""
+    """Each choice of a self-test is a fold with its reply. On paper the replies follow the choices."""
 
-    default_priority = 190
-    formats = ("html",)
+    default_priority = 197
+    formats = ("html", "latex")
 
     def run(self, **kwargs):
         for box in list(self.document.findall(nodes.admonition)):
-            if "self-test" not in box["classes"]:
-                continue
-            choices = box.children[-1]
-            items = choices.children if isinstance(choices, nodes.bullet_list) else []
-            replies = [item.children[1].astext() if len(item.children) > 1 else "" for item in items]
-            if len(items) < 3 or not all(replies) or sum(reply.startswith("Yes") for reply in replies) != 1:
-                logger.warning(
-                    "A self-test is a list of three or more choices with replies, one of them Yes.", location=box
-                )
-                continue
-            choices.replace_self([choice("", *item.children) for item in items])
+            if "self-test" in box["classes"]:
+                self.arrange(box)
+
+    def arrange(self, box):
+        choices = box.children[-1]
+        if not isinstance(choices, nodes.bullet_list) or not 3 <= len(choices) <= 4:
+            return complain("A self-test ends with a list of three or four choices.", box)
+        replies = [item.children[1:] for item in choices]
+        if not all(isinstance(item[0], nodes.paragraph) for item in choices) or not all(replies):
+            return complain("A choice of a self-test is a paragraph, and its reply follows.", box)
+        if sum(reply[0].astext().startswith("Yes") for reply in replies) != 1:
+            complain("One reply of a self-test begins with Yes, that to the right choice.", box)
+        if self.app.builder.format == "latex":
+            return self.letter(box, choices, replies)
+        folded = [
+            details("", summary("", *item[0].children), *reply, classes=["choice"])
+            for item, reply in zip(choices, replies, strict=True)
+        ]
+        box.remove(choices)
+        box.extend(folded)
+
+    def letter(self, box, choices, replies):
+        answers = nodes.container(classes=["replies"])
+        box.remove(choices)
+        for letter, item, reply in zip("abcd", choices, replies, strict=False):
+            item[0].insert(0, nodes.Text(f"({letter})\N{NO-BREAK SPACE}"))
+            box += item[0]
+            reply[0].insert(0, nodes.Text(f"({letter})\N{NO-BREAK SPACE}"))
+            answers.extend(reply)
+        box += nodes.paragraph("", "", nodes.emphasis("", "Replies"))
+        box.extend(answers.children)
 
 
-def load_script(app, pagename, templatename, context, doctree):
-    if 'class="fold"' in context.get("body", "") or 'class="choice"' in context.get("body", ""):
-        app.add_css_file("fold.css")
-        app.add_js_file("fold.js", loading_method="defer")
-
-
-def put_script_into_the_book(app):
+def bring_files(app):
     if app.builder.name == "html":
         frame.bundle(app, Path(__file__).parent, "fold.js", "fold.css")
 
 
+def load(app, pagename, templatename, context, doctree):
+    body = context.get("body", "")
+    if any(sign in body for sign in ('class="fold', 'class="choice', 'class="margin')):
+        app.add_css_file("fold.css")
+    if 'class="fold' in body:
+        app.add_js_file("fold.js", loading_method="defer")
+        context["metatags"] = context.get("metatags", "") + SHOWN
+        context["header_buttons"].insert(0, SWITCH)
+
+
 def setup(app):
-    app.add_node(fold, html=(visit_fold, depart_details), latex=(visit_fold_latex, pass_by), text=(pass_by, pass_by))
-    app.add_node(choice, html=(visit_choice, depart_details))
+    app.add_node(details, html=(visit, depart))
+    app.add_node(summary, html=(visit, depart))
     app.add_post_transform(Folds)
     app.add_post_transform(SelfTests)
-    app.connect("builder-inited", put_script_into_the_book)
-    app.connect("html-page-context", load_script)
+    app.connect("builder-inited", bring_files)
+    app.connect("html-page-context", load, priority=502)  # when the theme has made its buttons
     return {"parallel_read_safe": True, "parallel_write_safe": True}

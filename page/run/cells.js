@@ -327,7 +327,8 @@
     }
 
     runAbove() {
-      this.runAgain(this.cells.filter((cell) => cell.node.getBoundingClientRect().top < window.innerHeight));
+      const seen = ({ node }) => node.closest("details:not([open])") ?? node; // a folded cell is where its line is
+      this.runAgain(this.cells.filter((cell) => seen(cell).getBoundingClientRect().top < window.innerHeight));
     }
 
     #enqueue(choose) {
