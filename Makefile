@@ -30,7 +30,7 @@ help:
 	@echo "make pdf      build it with the whole book as one PDF, which its first page then links to"
 	@echo "make serve    build it and open it on this computer, with cells that run"
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
-	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a quarter of an hour"
+	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a few minutes"
 	@echo "make check-page  check the pages in a browser: also speed and HTML"
 	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour, or ONLY=metric"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
