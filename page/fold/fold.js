@@ -71,12 +71,14 @@
     if (link?.hash) goTo(link.hash);
   });
 
-  // What was searched for is marked by the time the page has loaded.
-  addEventListener("load", () => {
-    const opened = [...document.querySelectorAll("details span.highlighted")].filter(reveal);
-    if (opened.length)
-      (document.getElementById(decodeURIComponent(location.hash.slice(1))) ?? opened[0]).scrollIntoView();
-  });
+  // What was searched for is marked a moment after the page has been read.
+  addEventListener("load", () =>
+    setTimeout(() => {
+      const opened = [...document.querySelectorAll("details span.highlighted")].filter(reveal);
+      if (opened.length)
+        (document.getElementById(decodeURIComponent(location.hash.slice(1))) ?? opened[0]).scrollIntoView();
+    }, 200),
+  );
 
   function tell(fold) {
     const states = [...fold.querySelectorAll(".cell")].map((cell) => cell.dataset.state);
