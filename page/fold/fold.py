@@ -120,9 +120,10 @@ class SelfTests(SphinxPostTransform):
             complain("One reply of a self-test begins with Yes, that to the right choice.", box)
         if self.app.builder.format == "latex":
             return self.letter(box, choices, replies)
+        # With letters, because screen readers need words, and a choice may be a formula.
         folded = [
-            details("", summary("", *item[0].children), *reply, classes=["choice"])
-            for item, reply in zip(choices, replies, strict=True)
+            details("", summary("", nodes.Text(f"({letter}) "), *item[0].children), *reply, classes=["choice"])
+            for letter, item, reply in zip("abcd", choices, replies, strict=False)
         ]
         box.remove(choices)
         box.extend(folded)
