@@ -144,11 +144,11 @@ lock:
 	@echo "$(CURDIR)" > $@
 
 # What the pages are made with; the second line adds what they are checked with.
-page/node_modules/installed: .venv/installed page/package-lock.json
+page/node_modules/installed: page/package-lock.json | .venv/installed
 	$(BIN)/npm --prefix page ci --omit=dev
 	@touch $@
 
-page/node_modules/checks: .venv/installed page/package-lock.json
+page/node_modules/checks: page/package-lock.json | .venv/installed
 	$(BIN)/npm --prefix page ci
 	@touch page/node_modules/installed $@
 

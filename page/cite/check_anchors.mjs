@@ -2,8 +2,9 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { launch, pages, report, serve, watch } from "../browser.mjs";
+import { BOOK, launch, pages, report, serve, watch } from "../browser.mjs";
 
 const { url, close } = await serve();
 const browser = await launch();
@@ -148,6 +149,19 @@ const claims = {
         const there = ids.get(address.endsWith("/") ? `${address}index.html` : address);
         assert.ok(!anchor || there?.ids.includes(decodeURIComponent(anchor)), `${from}: ${link}`);
       }
+    }
+  },
+  async "every address that could be cited before is still one"() {
+    const lines = readFileSync(new URL("permanent.txt", import.meta.url), "utf8")
+      .trim()
+      .split("\n");
+    for (const [path, ...anchors] of lines.map((line) => line.split(" "))) {
+      const html = readFileSync(join(BOOK, path), "utf8");
+      assert.deepEqual(
+        anchors.filter((anchor) => !html.includes(`id="${anchor}"`)),
+        [],
+        path,
+      );
     }
   },
   async "every anchor is on its page once"() {

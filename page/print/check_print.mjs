@@ -10,7 +10,10 @@ function look() {
   const shown = (element) => element.checkVisibility() && element.getBoundingClientRect().width > 0;
   const name = (element) =>
     `${element.tagName.toLowerCase()}.${element.className} ${element.textContent.trim().slice(0, 40)}`;
-  for (const element of document.querySelectorAll("button, input, nav, summary, dialog, .headerlink:not(.eqno *)"))
+  for (const element of document.querySelectorAll(
+    // The line of a fold, and a choice, are headings on paper.
+    "button, input, nav, summary:not(.fold > *, .choice > *), dialog, .headerlink:not(.eqno *)",
+  ))
     if (shown(element)) problems.push(`to be pressed: ${name(element)}`);
   for (const element of document.querySelectorAll(".eqno, .bd-article h1, .bd-article figure img"))
     if (!shown(element)) problems.push(`not shown: ${name(element)}`);
