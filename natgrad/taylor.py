@@ -102,7 +102,9 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
     error, scale = np.abs((found - again) * per_unit), np.abs(found * per_unit)
     largest = scale.max(axis=tuple(range(-order, 0)), keepdims=True)
     rounding = ROUNDINGS * arrays.EPS * max(np.abs(value).max() for value in values) / part**order
-    off = error > MOST_ERROR * largest + rounding
+    # At a minimum, where the derivative is zero, what f rises by all around says how large it might have been.
+    around = MOST_ERROR**2 * np.ptp(np.stack(values), axis=0) / part**order
+    off = error > MOST_ERROR * largest + rounding + around.reshape(largest.shape)
     if off.any():
         raise ValueError(
             f"`unit` must be a length over which `f` hardly bends, but steps of {part:.2g} and {part / 2:.2g} units "

@@ -232,3 +232,13 @@ def test_a_small_derivative_beside_a_large_one_is_no_reason_to_refuse():
     # Each output is judged for itself.
     with pytest.raises(ValueError, match="^`unit` must be a length"):
         ng.numerical_gradient(lambda x: np.array([1e9 * x[0], np.log(x[0])]), [0.002])
+
+
+def test_a_gradient_that_is_zero_is_found_where_f_is_a_difference_of_large_numbers():
+    # A loss less its own minimum, whose values have lost the digits that its terms had.
+    x = 1 + 0.5 * np.random.default_rng(0).standard_normal(500)
+    family, best = ng.Gaussian(), np.array([x.mean(), 1 / x.var()])
+    excess = lambda theta: family.log_prob(best, x).mean() - family.log_prob(theta, x).mean()
+    assert np.abs(ng.numerical_gradient(excess, best)).max() < 1e-11
+    with pytest.raises(ValueError, match="^`unit` must be a length over which `f` hardly bends"):
+        ng.numerical_gradient(lambda theta: excess(theta) + np.log(theta[1] - best[1] + 0.002), best)
