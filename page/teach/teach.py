@@ -16,7 +16,7 @@ from sphinx.util.docutils import SphinxDirective
 
 TEACH = Path(__file__).parent
 # Of what all pages load, what these load, too.
-KEPT = ("katex.min.css", "pygments.css", "figures.", "cells.", "slides.")
+KEPT = ("fonts.css", "katex.min.css", "pygments.css", "figures.", "cells.", "slides.")
 
 
 class borrowed(nodes.General, nodes.Element):  # noqa: N801, names as docutils has them
@@ -105,7 +105,7 @@ class Borrow(SphinxPostTransform):
         return nodes.container("", copy, link, classes=["borrowed"])
 
     def list_figures(self):
-        for name, page, figure, _, outer in draggable_figures(self.env):
+        for name, _, figure, _, outer in draggable_figures(self.env):
             width, height = figure["size"]
             base = self.config.html_baseurl.rstrip("/") + "/" if self.config.html_baseurl else ""
             title = outer.next_node(nodes.caption).astext()
