@@ -23,7 +23,7 @@ const figures = pages().flatMap((page) => {
 // Beside each figure stands how it is moved. `drags`: how far, in units of the figure, each handle is moved by mouse,
 // and back and elsewhere by touch. `keys`: what is done by keyboard, [which handle or control has the focus, keys].
 // `places`: special ones, as the handles' coordinates, to which one is led by keyboard from wherever it is, after a
-// choice if there is one. And, where it isn't like this: `steps` of the handles, 0.1; in which of the drawing's axes a
+// choice if there is one. And, where it isn't like this: `steps` of the handles, 0.1, or to the side and up; in which of the drawing's axes a
 // handle moves, the first; `shrink`, how long what is drawn there is, 1; and by how much a handle's numbers change when
 // it is moved, `goal`, by as much.
 const moves = {};
@@ -64,7 +64,11 @@ const read = (element, what) =>
     };
   }, what);
 
-const stepOf = (tag, handle) => moves[tag].steps?.[handle] ?? 0.1;
+// To the side and up.
+const stepsOf = (tag, handle) => {
+  const step = moves[tag].steps?.[handle] ?? 0.1;
+  return Array.isArray(step) ? step : [step, step];
+};
 
 // Pixels to a unit, right and up, from what the figure says about its scale: its extent, or the marks on its axes.
 const unit = (element, tag, handle) =>
@@ -120,8 +124,8 @@ async function drag(page, element, [name, right, up], touch) {
   // Where it should be: in its own coordinates, and in whole steps. A step to the side may be lost to rounding of pixels.
   const goal = moves[before.tag].goal?.(name, move, before.start) ?? move;
   const moved = after.inputs[name].value.map((z, i) => z - start[i]);
-  const step = stepOf(before.tag, name);
-  if (moved.some((z, i) => !(Math.abs(z - goal[i]) <= 0.51 * step + 0.02 * Math.abs(goal[i]))))
+  const steps = stepsOf(before.tag, name);
+  if (moved.some((z, i) => !(Math.abs(z - goal[i]) <= 0.51 * steps[i] + 0.02 * Math.abs(goal[i]))))
     problems.push(`${before.tag}, ${after.what}: moved by ${moved}, not ${goal}`);
   states.push(after);
 }
@@ -133,13 +137,14 @@ async function press(page, element, [target, keys]) {
   const after = await read(element, `keyboard: ${target} ${keys}`);
   if (/^(((Shift\+)?Arrow|Page)(Left|Right|Up|Down) ?)+$/.test(keys) && before.inputs[target]) {
     const start = before.inputs[target].value;
+    const steps = stepsOf(after.tag, target);
     const presses = keys.split(" ").map((key) => {
-      const size = stepOf(after.tag, target) * (/Shift|Page/.test(key) ? 5 : 1) * (/Left|Down/.test(key) ? -1 : 1);
-      return start.length === 1 ? [size] : /Left|Right/.test(key) ? [size, 0] : [0, size];
+      const times = (/Shift|Page/.test(key) ? 5 : 1) * (/Left|Down/.test(key) ? -1 : 1);
+      const across = start.length === 1 || /Left|Right/.test(key);
+      return [across ? times : 0, across ? 0 : times];
     });
-    const goal = start.map((z, i) => z + presses.reduce((sum, move) => sum + move[i], 0));
-    const step = stepOf(after.tag, target);
-    after.expected = { [target]: goal.map((z) => step * Math.round(z / step)) };
+    const goal = start.map((z, i) => z / steps[i] + presses.reduce((sum, move) => sum + move[i], 0));
+    after.expected = { [target]: goal.map((z, i) => steps[i] * Math.round(z)) };
   }
   states.push(after);
 }
@@ -149,7 +154,7 @@ async function lead(page, element, [what, places, choice]) {
   if (choice) await element.locator(`[value="${choice}"]`).check();
   for (const [name, goal] of Object.entries(places)) {
     await element.locator(`[data-handle=${name}]`).focus();
-    const step = stepOf(await element.evaluate((figure) => figure.localName), name);
+    const steps = stepsOf(await element.evaluate((figure) => figure.localName), name);
     for (const [i, keys] of [
       ["ArrowLeft", "ArrowRight"],
       ["ArrowDown", "ArrowUp"],
@@ -157,7 +162,7 @@ async function lead(page, element, [what, places, choice]) {
       .slice(0, goal.length)
       .entries()) {
       const now = (await read(element)).inputs[name].value[i];
-      const count = Math.round((goal[i] - now) / step);
+      const count = Math.round((goal[i] - now) / steps[i]);
       for (let k = 0; k < Math.abs(count); k++) await page.keyboard.press(keys[count > 0 ? 1 : 0]);
     }
   }

@@ -169,6 +169,8 @@ const STEPS = {
   Home: [-1000, 0],
   End: [1000, 0],
 };
+// To the side and up, if they differ.
+const stepOf = ({ step }, i) => step[i] ?? step;
 const RING = '<g class="ring"><circle class="reach" r="22"/><circle class="mark" r="8"/></g>';
 
 // The controls: a choice among a few, or a slider over some numbers.
@@ -259,8 +261,7 @@ export class Figure extends HTMLElement {
       if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault(); // the page stays where it is
       if (handle.value.length === 1) step = [step[0] + step[1]];
-      const size = handle.step * (event.shiftKey ? 5 : 1);
-      const value = handle.value.map((x, i) => x + size * step[i]);
+      const value = handle.value.map((x, i) => x + stepOf(handle, i) * (event.shiftKey ? 5 : 1) * step[i]);
       this.move(handle, handle.toPoint ? handle.toPoint(value) : value);
     });
   }
@@ -269,7 +270,7 @@ export class Figure extends HTMLElement {
   move(handle, point) {
     const reached = handle.reach.map((limits, i) => clamp(point[i], limits));
     const value = handle.toValue ? handle.toValue(reached) : reached;
-    handle.set(value.map((x) => Number((Math.round(x / handle.step) * handle.step).toFixed(6))));
+    handle.set(value.map((x, i) => Number((Math.round(x / stepOf(handle, i)) * stepOf(handle, i)).toFixed(6))));
     this.render();
   }
 
