@@ -24,8 +24,8 @@ const figures = pages().flatMap((page) => {
 // and back and elsewhere by touch. `keys`: what is done by keyboard, [which handle or control has the focus, keys].
 // `places`: special ones, as the handles' coordinates, to which one is led by keyboard from wherever it is, after a
 // choice if there is one. And, where it isn't like this: `steps` of the handles, 0.1, or to the side and up; in which of the drawing's axes a
-// handle moves, the first; `shrink`, how long what is drawn there is, 1; and by how much a handle's numbers change when
-// it is moved, `goal`, by as much.
+// handle moves, the first; `shrink`, how long what is drawn there is, 1; by how much a handle's numbers change when
+// it is moved, `goal`, by as much; and which row of the table a control `keeps`, none.
 const moves = {};
 for (const file of readdirSync(join(FOLDER, "figures")).filter((name) => /^\w+\.js$/.test(name)))
   moves[`natgrad-${file.slice(0, -3)}`] = await import(`./figures/${file.slice(0, -3)}.moves.mjs`);
@@ -135,6 +135,9 @@ async function press(page, element, [target, keys]) {
   await element.locator(`[data-handle=${target}], [data-control=${target}]:is(:checked, [type=range])`).focus();
   for (const key of keys.split(" ")) await page.keyboard.press(key);
   const after = await read(element, `keyboard: ${target} ${keys}`);
+  const kept = moves[after.tag].keeps?.[target];
+  if (kept && String(after.rows[kept]) !== String(before.rows[kept]))
+    problems.push(`${after.tag}: ${target} changes ${before.rows[kept]} to ${after.rows[kept]}`);
   if (/^(((Shift\+)?Arrow|Page)(Left|Right|Up|Down) ?)+$/.test(keys) && before.inputs[target]) {
     const start = before.inputs[target].value;
     const steps = stepsOf(after.tag, target);

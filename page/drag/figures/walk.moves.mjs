@@ -1,4 +1,5 @@
 export const steps = { start: 0.05 };
+export const keeps = { letters: "start" }; // the same Gaussian, and as many nats
 export const drags = [
   ["start", 1.5, 2],
   ["start", -0.8, 1.3],
