@@ -130,7 +130,7 @@ customElements.define(
             .join("") + curve(here, "natural"),
         ) +
         this.groups.map(({ dose, all, dead }) => below.dot([dose, dead / all], "ink")).join("") +
-        below.axes(range(5, 1.65, 1.9), [0, 0.5, 1], "dose", "share of the dead", [2, 1]);
+        below.axes(range(5, 1.65, 1.9), [0, 0.5, 1], "dose", "share", [2, 1]);
       const left = this.top - this.height(here);
       // The spread of β: F⁻¹ in its letters.
       const shear = [
