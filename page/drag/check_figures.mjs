@@ -21,8 +21,11 @@ const figures = pages().flatMap((page) => {
 });
 
 // Beside each figure stands how it is moved. `drags`: how far, in units of the figure, each handle is moved by mouse,
-// and back and elsewhere by touch. `keys`: what is done by keyboard, [what has the focus, keys]. `places`: special ones,
-// as the handles' coordinates, to which one is led by keyboard from wherever it is.
+// and back and elsewhere by touch. `keys`: what is done by keyboard, [which handle or control has the focus, keys].
+// `places`: special ones, as the handles' coordinates, to which one is led by keyboard from wherever it is, after a
+// choice if there is one. And, where it isn't like this: `steps` of the handles, 0.1, or to the side and up; in which of the drawing's axes a
+// handle moves, the first; `shrink`, how long what is drawn there is, 1; by how much a handle's numbers change when
+// it is moved, `goal`, by as much; and which row of the table a control `keeps`, none.
 const moves = {};
 for (const file of readdirSync(join(FOLDER, "figures")).filter((name) => /^\w+\.js$/.test(name)))
   moves[`natgrad-${file.slice(0, -3)}`] = await import(`./figures/${file.slice(0, -3)}.moves.mjs`);
@@ -41,9 +44,15 @@ const read = (element, what) =>
     ]);
     const handles = [...figure.querySelectorAll(".handle")].map((one) => [
       one.dataset.handle,
-      one.getAttribute("aria-valuetext").replaceAll("−", "-"),
+      {
+        text: one.getAttribute("aria-valuetext").replaceAll("−", "-"),
+        value: one.dataset.value.split(",").map(Number),
+      },
     ]);
-    const slider = figure.querySelector("input[type=range]");
+    const controls = [...figure.querySelectorAll("[data-control]:is(:checked, [type=range])")].map((one) => [
+      one.dataset.control,
+      one.type === "range" ? parseFloat(one.getAttribute("aria-valuetext")) : one.value,
+    ]);
     return {
       what,
       tag: figure.localName,
@@ -51,52 +60,47 @@ const read = (element, what) =>
       rows: Object.fromEntries(rows),
       inputs: Object.fromEntries(handles),
       message: text(figure.querySelector(".message")),
-      state: {
-        norm: figure.querySelector(":checked")?.value,
-        terms: Number(slider?.value),
-        price: parseFloat(slider?.getAttribute("aria-valuetext")),
-      },
+      state: Object.fromEntries(controls),
     };
   }, what);
-const numbers = (text) => text.match(/-?\d+(\.\d+)?/g).map(Number);
 
-const stepOf = (tag, handle) =>
-  ({ "natgrad-coin": 0.01, "natgrad-paper": handle === "vector" ? 0.25 : 0.1 })[tag] ?? 0.1;
+// To the side and up.
+const stepsOf = (tag, handle) => {
+  const step = moves[tag].steps?.[handle] ?? 0.1;
+  return Array.isArray(step) ? step : [step, step];
+};
 
 // Pixels to a unit, right and up, from what the figure says about its scale: its extent, or the marks on its axes.
-const unit = (element, handle) =>
-  element.evaluate((figure, handle) => {
-    const { width, height } = figure.querySelector("svg").getBoundingClientRect();
-    const { extent, tag } = JSON.parse(figure.dataset.figure);
-    if (extent) return Array(2).fill(Math.min(width, height) / 2 / extent);
-    const ticks = [...figure.querySelectorAll(".tick")].map((tick) => {
-      const { x, y, width, height } = tick.getBoundingClientRect();
-      const across = tick.getAttribute("text-anchor") === "middle";
-      return { across, value: Number(tick.textContent.replace("−", "-")), at: across ? x + width / 2 : y + height / 2 };
-    });
-    // The densities come first, with seven, and then the two planes, with six each.
-    const plane =
-      tag === "natgrad-step"
-        ? ticks
-            .slice(7)
-            .slice(handle === "tau" ? 0 : 6)
-            .slice(0, 6)
-        : ticks;
-    const scale = [true, false].map((across) => {
-      const [a, b] = [0, -1].map((i) => plane.filter((tick) => tick.across === across).at(i));
-      return Math.abs((b.at - a.at) / (b.value - a.value));
-    });
-    // Arrows of the step are drawn at 0.4 of their length.
-    return tag === "natgrad-step" ? scale.map((z) => 0.4 * z) : scale;
-  }, handle);
+const unit = (element, tag, handle) =>
+  element.evaluate(
+    (figure, [axes, shrink]) => {
+      const { width, height } = figure.querySelector("svg").getBoundingClientRect();
+      const { extent } = JSON.parse(figure.dataset.figure);
+      if (extent) return Array(2).fill(Math.min(width, height) / 2 / extent);
+      const ticks = [...figure.querySelectorAll(".axes")[axes].querySelectorAll(".tick")].map((tick) => {
+        const { x, y, width, height } = tick.getBoundingClientRect();
+        const across = tick.getAttribute("text-anchor") === "middle";
+        return {
+          across,
+          value: Number(tick.textContent.replace("−", "-")),
+          at: across ? x + width / 2 : y + height / 2,
+        };
+      });
+      return [true, false].map((across) => {
+        const [a, b] = [0, -1].map((i) => ticks.filter((tick) => tick.across === across).at(i));
+        return shrink * Math.abs((b.at - a.at) / (b.value - a.value));
+      });
+    },
+    [moves[tag].axes?.[handle] ?? 0, moves[tag].shrink ?? 1],
+  );
 
 async function drag(page, element, [name, right, up], touch) {
   const before = await read(element, `${touch ? "touch" : "mouse"}: ${name}`);
   const box = await element.locator(`[data-handle=${name}] .mark`).boundingBox();
   // Not quite in the middle: the handle must not jump to the finger.
   const from = [box.x + box.width / 2 + 3, box.y + box.height / 2 - 2];
-  const [x, y] = await unit(element, name);
-  const start = numbers(before.inputs[name]);
+  const [x, y] = await unit(element, before.tag, name);
+  const start = before.inputs[name].value;
   const move = [right, up];
   const to = [from[0] + move[0] * x, from[1] - move[1] * y];
   const scrolled = await page.evaluate(() => scrollY);
@@ -118,49 +122,50 @@ async function drag(page, element, [name, right, up], touch) {
     problems.push(`${before.tag}: the page scrolls while ${name} is dragged`);
   const after = await read(element, before.what);
   // Where it should be: in its own coordinates, and in whole steps. A step to the side may be lost to rounding of pixels.
-  const goal = before.tag === "natgrad-paper" && name === "coordinates" ? inverse(before.start.frame, move) : move;
-  const moved = numbers(after.inputs[name]).map((z, i) => z - start[i]);
-  const step = stepOf(before.tag, name);
-  if (moved.some((z, i) => !(Math.abs(z - goal[i]) <= 0.51 * step + 0.02 * Math.abs(goal[i]))))
+  const goal = moves[before.tag].goal?.(name, move, before.start) ?? move;
+  const moved = after.inputs[name].value.map((z, i) => z - start[i]);
+  const steps = stepsOf(before.tag, name);
+  if (moved.some((z, i) => !(Math.abs(z - goal[i]) <= 0.51 * steps[i] + 0.02 * Math.abs(goal[i]))))
     problems.push(`${before.tag}, ${after.what}: moved by ${moved}, not ${goal}`);
   states.push(after);
 }
-const inverse = ([[a, b], [c, d]], [x, y]) => [(d * x - b * y) / (a * d - b * c), (a * y - c * x) / (a * d - b * c)];
 
 async function press(page, element, [target, keys]) {
   const before = await read(element);
-  const focus =
-    target === "input"
-      ? element.locator("input:checked, input[type=range]")
-      : element.locator(`[data-handle=${target}]`);
-  await focus.focus();
+  await element.locator(`[data-handle=${target}], [data-control=${target}]:is(:checked, [type=range])`).focus();
   for (const key of keys.split(" ")) await page.keyboard.press(key);
   const after = await read(element, `keyboard: ${target} ${keys}`);
-  if (/^(((Shift\+)?Arrow|Page)(Left|Right|Up|Down) ?)+$/.test(keys) && target !== "input") {
-    const start = numbers(before.inputs[target]);
+  const kept = moves[after.tag].keeps?.[target];
+  if (kept && String(after.rows[kept]) !== String(before.rows[kept]))
+    problems.push(`${after.tag}: ${target} changes ${before.rows[kept]} to ${after.rows[kept]}`);
+  if (/^(((Shift\+)?Arrow|Page)(Left|Right|Up|Down) ?)+$/.test(keys) && before.inputs[target]) {
+    const start = before.inputs[target].value;
+    const steps = stepsOf(after.tag, target);
     const presses = keys.split(" ").map((key) => {
-      const size = stepOf(after.tag, target) * (/Shift|Page/.test(key) ? 5 : 1) * (/Left|Down/.test(key) ? -1 : 1);
-      return start.length === 1 ? [size] : /Left|Right/.test(key) ? [size, 0] : [0, size];
+      const times = (/Shift|Page/.test(key) ? 5 : 1) * (/Left|Down/.test(key) ? -1 : 1);
+      const across = start.length === 1 || /Left|Right/.test(key);
+      return [across ? times : 0, across ? 0 : times];
     });
-    after.expected = { [target]: start.map((z, i) => z + presses.reduce((sum, move) => sum + move[i], 0)) };
+    const goal = start.map((z, i) => z / steps[i] + presses.reduce((sum, move) => sum + move[i], 0));
+    after.expected = { [target]: goal.map((z, i) => steps[i] * Math.round(z)) };
   }
   states.push(after);
 }
 
 // Lead a handle somewhere, as a reader would who has no mouse.
-async function lead(page, element, [what, places, norm]) {
-  if (norm) await element.locator(`[value="${norm}"]`).check();
+async function lead(page, element, [what, places, choice]) {
+  if (choice) await element.locator(`[value="${choice}"]`).check();
   for (const [name, goal] of Object.entries(places)) {
     await element.locator(`[data-handle=${name}]`).focus();
-    const step = stepOf(await element.evaluate((figure) => figure.localName), name);
+    const steps = stepsOf(await element.evaluate((figure) => figure.localName), name);
     for (const [i, keys] of [
       ["ArrowLeft", "ArrowRight"],
       ["ArrowDown", "ArrowUp"],
     ]
       .slice(0, goal.length)
       .entries()) {
-      const now = numbers((await read(element)).inputs[name])[i];
-      const count = Math.round((goal[i] - now) / step);
+      const now = (await read(element)).inputs[name].value[i];
+      const count = Math.round((goal[i] - now) / steps[i]);
       for (let k = 0; k < Math.abs(count); k++) await page.keyboard.press(keys[count > 0 ? 1 : 0]);
     }
   }
@@ -262,5 +267,7 @@ const bytes = ["figures.js", "figures.css"].reduce(
   (sum, file) => sum + gzipSync(readFileSync(join(BOOK, "_static", file))).length,
   0,
 );
-if (bytes > 12 * 1024) problems.push(`figures.js and figures.css have ${bytes} bytes, compressed`);
+// What they have in common, and each of them.
+if (bytes > (4 + 1.5 * Object.keys(moves).length) * 1024)
+  problems.push(`figures.js and figures.css have ${bytes} bytes, compressed`);
 report("figures", problems, `${figures.length} figures, ${states.length} states as natgrad has them, ${bytes} bytes`);

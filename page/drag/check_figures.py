@@ -16,10 +16,6 @@ NUMBER = re.compile(r"-?(?:\d+\.?\d*(?:e-?\d+)?|inf)")
 FIGURES = Path(__file__).parent / "figures"
 
 
-def numbers(text):
-    return [float(found) for found in NUMBER.findall(text)]
-
-
 def disagreements(text, exact):
     """Compare the numbers in a text with others, each within half a unit of its last digit."""
     shown, exact = NUMBER.findall(text), np.ravel(exact)
@@ -37,7 +33,10 @@ def disagreements(text, exact):
 oracles = {f"natgrad-{path.stem}": runpy.run_path(path)["shown"] for path in FIGURES.glob("*.py")}
 
 for found in json.load(sys.stdin):
-    inputs = {name: numbers(text) for name, text in found["inputs"].items()}
+    inputs = {name: handle["value"] for name, handle in found["inputs"].items()}
+    for handle in found["inputs"].values():
+        for wrong in disagreements(handle["text"], handle["value"]):
+            print(f"{found['tag']}, {found['what']}: {wrong}")
     for name, wanted in found.get("expected", {}).items():
         if not np.allclose(inputs[name], wanted, rtol=0, atol=1e-9):
             print(f"{found['tag']}, {found['what']}: {name} is at {inputs[name]}, not at {wanted}")

@@ -38,6 +38,8 @@ const inTable = (text) => text.replace(/10\^(\d+)/, "10<sup>$1</sup>");
 const inDrawing = (text) => text.replaceAll("<i>", '<tspan font-style="italic">').replaceAll("</i>", "</tspan>");
 const plain = (text) => text.replace(/<[^>]*>/g, "");
 
+const far = (z) => clamp(z, [-4000, 4000]).toFixed(1); // what leaves the drawing is clipped
+
 /** A rectangle of the drawing in which x runs from x0 to x1 and y from y0 to y1. Draws into strings of SVG. */
 export class Plane {
   constructor([left, top, width, height], [x0, x1], [y0, y1]) {
@@ -59,7 +61,6 @@ export class Plane {
     return [this.x[0] + across * (this.x[1] - this.x[0]), this.y[0] + up * (this.y[1] - this.y[0])];
   }
   line(points, classes) {
-    const far = (z) => clamp(z, [-4000, 4000]).toFixed(1); // what leaves the drawing is clipped
     return `<path class="line ${classes}" d="M${points.map((p) => this.place(p).map(far).join(" ")).join("L")}"/>`;
   }
   segments(pairs, classes) {
@@ -75,6 +76,10 @@ export class Plane {
     const neck = plus(b, times(-1, forward));
     const corners = [a, neck, plus(neck, aside), b, plus(neck, times(-1, aside)), neck];
     return `<path class="arrow ${classes}" d="M${corners.map((p) => p.map((z) => z.toFixed(1)).join(" ")).join("L")}Z"/>`;
+  }
+  /** Many small dots, as one path. */
+  dots(points, classes) {
+    return `<path class="line dots ${classes}" d="${points.map((p) => `M${this.place(p).map(far).join(" ")}h0`).join("")}"/>`;
   }
   dot(point, classes, radius = 3.5) {
     const [cx, cy] = this.place(point);
@@ -130,7 +135,7 @@ export class Plane {
     const [bottom, side] = [this.top + this.height, this.left];
     const tick = (a, b, c, d) => `<path class="line axis" d="M${a} ${b}h${c}v${d}"/>`;
     return (
-      `<path class="line axis" d="M${side} ${this.top}V${bottom}H${side + this.width}"/>` +
+      `<g class="axes"><path class="line axis" d="M${side} ${this.top}V${bottom}H${side + this.width}"/>` +
       xs
         .map(
           (x) => tick(this.place([x, y0])[0], bottom, 0, 4) + this.text([x, y0], number(x, digits[0]), "tick", [0, 16]),
@@ -144,7 +149,7 @@ export class Plane {
         )
         .join("") +
       this.text([this.x[1], y0], xlabel, "", [0, 29], "end") +
-      this.text([x0, this.y[1]], ylabel, "", [0, -7])
+      `${this.text([x0, this.y[1]], ylabel, "", [0, -7])}</g>`
     );
   }
   /** The rest of the drawing does not show what leaves the rectangle. */
@@ -164,7 +169,21 @@ const STEPS = {
   Home: [-1000, 0],
   End: [1000, 0],
 };
+// To the side and up, if they differ.
+const stepOf = ({ step }, i) => step[i] ?? step;
 const RING = '<g class="ring"><circle class="reach" r="22"/><circle class="mark" r="8"/></g>';
+
+// The controls: a choice among a few, or a slider over some numbers.
+let groups = 0; // one group of radio buttons does not switch off another's
+const choice = ({ name, label, options }) =>
+  `<fieldset class="choice" aria-label="${label}"><legend>${label}</legend>${Object.entries(options)
+    .map(
+      ([value, text]) =>
+        `<label><input type="radio" name="${name}-${groups}" data-control="${name}" value="${value}" autocomplete="off">${text}</label>`,
+    )
+    .join("")}</fieldset>`;
+const slider = ({ name, label, values }) =>
+  `<label class="amount">${label} <input type="range" data-control="${name}" max="${values.length - 1}" autocomplete="off"><output></output></label>`;
 
 /** What the figures have in common: the drawing, the handles, the table of numbers, and the words below it. */
 export class Figure extends HTMLElement {
@@ -180,13 +199,17 @@ export class Figure extends HTMLElement {
     const live = document.createElement("div");
     live.className = "live";
     live.innerHTML = `<svg viewBox="0 0 ${width} ${height}" role="group" aria-label="${this.description}"><g class="drawing" aria-hidden="true"></g></svg>
-      <div class="below"><div class="controls">${this.controls()}<button type="button" class="again">Reset</button></div>
+      <div class="below"><div class="controls">${this.controls()
+        .map((one) => (one.options ? choice : slider)(one))
+        .join("")}<button type="button" class="again">Reset</button></div>
       <table><thead></thead><tbody></tbody></table><p class="message"></p></div><p class="unseen" role="status"></p>`;
+    groups += 1;
     this.append(live);
     this.svg = live.querySelector("svg");
     for (const handle of this.handles()) this.addHandle(handle);
-    live.querySelector(".controls").addEventListener("input", (event) => {
-      this.control(event.target);
+    live.querySelector(".controls").addEventListener("input", ({ target }) => {
+      const { name, values } = this.controls().find((one) => one.name === target.dataset.control);
+      this.set(name, values ? values[target.value] : target.value);
       this.render();
     });
     live.querySelector(".again").addEventListener("click", () => {
@@ -238,8 +261,7 @@ export class Figure extends HTMLElement {
       if (!step || event.ctrlKey || event.metaKey || event.altKey) return;
       event.preventDefault(); // the page stays where it is
       if (handle.value.length === 1) step = [step[0] + step[1]];
-      const size = handle.step * (event.shiftKey ? 5 : 1);
-      const value = handle.value.map((x, i) => x + size * step[i]);
+      const value = handle.value.map((x, i) => x + stepOf(handle, i) * (event.shiftKey ? 5 : 1) * step[i]);
       this.move(handle, handle.toPoint ? handle.toPoint(value) : value);
     });
   }
@@ -248,7 +270,7 @@ export class Figure extends HTMLElement {
   move(handle, point) {
     const reached = handle.reach.map((limits, i) => clamp(point[i], limits));
     const value = handle.toValue ? handle.toValue(reached) : reached;
-    handle.set(value.map((x) => Number((Math.round(x / handle.step) * handle.step).toFixed(6))));
+    handle.set(value.map((x, i) => Number((Math.round(x / stepOf(handle, i)) * stepOf(handle, i)).toFixed(6))));
     this.render();
   }
 
@@ -260,11 +282,21 @@ export class Figure extends HTMLElement {
     this.querySelector("thead").innerHTML = cells("col", ["", ...head]).replace('<th scope="col"></th>', "<td></td>");
     this.querySelector("tbody").innerHTML = rows.map((row) => cells("row", row)).join("");
     this.querySelector(".message").innerHTML = message;
-    for (const { name, plane, at, text, value, reach } of this.handles()) {
-      // A slider has one number: of a vector that is its angle, in degrees.
+    for (const { name, values, unit = "" } of this.controls()) {
+      const now = this.state[name];
+      const control = this.querySelector(`[data-control="${name}"]${values ? "" : `[value="${now}"]`}`);
+      if (values) {
+        control.value = values.indexOf(now);
+        control.setAttribute("aria-valuetext", now + unit);
+        control.nextElementSibling.value = now + unit;
+      } else control.checked = true;
+    }
+    for (const { name, plane, at, text, value, reach, place } of this.handles()) {
+      // A slider has one number: of a vector that is its angle, in degrees, and of a place how far it is to the right.
       const [now, [least, most]] =
-        value.length === 1 ? [value[0], reach[0]] : [Math.round(degrees(value)), [-180, 180]];
+        place || value.length === 1 ? [value[0], reach[0]] : [Math.round(degrees(value)), [-180, 180]];
       const attributes = {
+        "data-value": value, // with all its digits
         "aria-valuetext": plain(text),
         "aria-valuenow": now,
         "aria-valuemin": least,
@@ -282,10 +314,13 @@ export class Figure extends HTMLElement {
     );
   }
 
+  /** Each has a name in `state`, a label, and `options`, texts by their values, or the `values` of a slider and their `unit`. */
   controls() {
-    return "";
+    return [];
   }
-  control() {}
+  set(name, value) {
+    this.state[name] = value;
+  }
 }
 
 export const swatch = (classes, name) => `<span class="swatch ${classes}"></span>${name}`;

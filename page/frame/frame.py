@@ -313,8 +313,8 @@ def labels(env):
             name = re.sub(r"^eq(-\d+)*-", "", label).replace("-", " ")
             yield "Equation", ".".join(map(str, number)), name, page, anchor
     for name, (page, anchor) in env.get_domain("std").anonlabels.items():
-        if name.startswith("note-"):
-            yield "Statement", name.removeprefix("note-").replace("-", "."), "", page, anchor
+        if found := re.match(r"(?:note|statement)-(\d+)-(\d+[a-z])$", name):
+            yield "Statement", ".".join(found.groups()), "", page, anchor
 
 
 def extend_search(app):

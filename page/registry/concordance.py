@@ -1,8 +1,9 @@
-"""The concordance: every statement of the note beside the cells that check it.
+"""The concordance: every statement of the note and of the book beside the cells that check it.
 
-`concordance.yml` says what the note states and what became of it.
+`concordance.yml` says what the note states and what became of it; `statements_4.yml`, and its like for other
+chapters that don't follow the note, what the book itself states there and how far that is checked.
 Which cells check a statement is not typed there but read from the cells themselves:
-one with the tag `note-2.3b` and an `assert` is a witness of 2.3b.
+one with the tag `note-2.3b` and an `assert` is a witness of the note's 2.3b, `book-4.1a` is for the book's 4.1a.
 The first half of this file needs no Sphinx; the second half puts it on the pages.
 """
 
@@ -28,23 +29,23 @@ from sphinx.util.docutils import SphinxDirective
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "chapters"
-# The sign tells the verdicts apart without colour.
+# The verdicts on what the note states, and on what the book does. The sign tells them apart without colour.
 SIGNS = {
-    "proved": "■",
-    "verified": "=",
-    "conditional": "∗",
-    "corrected": "≠",
-    "interpretive": "~",
+    "note": {"proved": "■", "verified": "=", "conditional": "∗", "corrected": "≠", "interpretive": "~"},
+    "book": {"derived": "∴", "computed": "=", "observed": "±", "cited": "§"},
 }
 # The three kinds of truth, and as which of the two kinds of witness each counts.
 EVIDENCE = {"derived": "symbolic", "computed": "numeric", "observed": "numeric"}
 BOTH = {"symbolic", "numeric"}
+# The kinds of witness that a verdict speaks of, or a reason why there is none.
+NEEDED = dict.fromkeys(SIGNS["note"], BOTH)
+NEEDED |= {"derived": {"symbolic"}, "computed": {"numeric"}, "observed": {"numeric"}, "cited": set()}
 
 
 class Witness(NamedTuple):
     """One way in which one cell checks one statement, or that it fails to do so."""
 
-    note_id: str
+    tag: str
     notebook: str
     cell: str
     label: str
@@ -52,15 +53,29 @@ class Witness(NamedTuple):
 
 
 def read_rows(folder=FOLDER):
-    rows = yaml.safe_load((folder / "concordance.yml").read_text(encoding="utf-8"))
+    """The note's statements in its order, and then the book's own, chapter by chapter."""
     blank = {"assumptions": "", "why": "", "single": "", "instance": ""}
     blank |= {"proof": None, "erratum": None}
-    given = [{key: value for key, value in row.items() if value is not None} for row in rows]
-    return [{**blank, **row, "section": row["id"][:-1]} for row in given]
+    rows = []
+    for path in [folder / "concordance.yml", *sorted(folder.glob("statements_*.yml"))]:
+        source = "note" if path.stem == "concordance" else "book"
+        for row in yaml.safe_load(path.read_text(encoding="utf-8")):
+            given = {key: value for key, value in row.items() if value is not None}
+            rows.append({**blank, **given, "source": source, "section": row["id"][:-1]})
+    return rows
 
 
-def row_label(note_id):
-    return "note-" + note_id.replace(".", "-")
+def of(source, rows):
+    return [row for row in rows if row["source"] == source]
+
+
+def row_tag(row):
+    return f"{row['source']}-{row['id']}"
+
+
+def row_label(tag):
+    """`note-2-3b` for the tag note-2.3b, `statement-4-1a` for book-4.1a."""
+    return re.sub("^book", "statement", tag).replace(".", "-")
 
 
 def cell_label(page, cell):
@@ -68,9 +83,8 @@ def cell_label(page, cell):
     return f"cell-{re.match('[0-9]+|.+', Path(page).stem).group()}-{cell.id}"
 
 
-def note_ids(cell):
-    tags = cell.metadata.get("tags", [])
-    return [tag.removeprefix("note-") for tag in tags if tag.startswith("note-")]
+def checked_by(cell):
+    return [tag for tag in cell.metadata.get("tags", []) if tag.split("-")[0] in SIGNS]
 
 
 def names(statement):
@@ -124,10 +138,10 @@ def checked_cells(notebook):
 
 def read_witnesses(folder=FOLDER):
     return [
-        Witness(note_id, path.name, cell.id, cell_label(path, cell), kind)
+        Witness(tag, path.name, cell.id, cell_label(path, cell), kind)
         for path in sorted(folder.glob("*.ipynb"))
         for cell, evidence in checked_cells(nbformat.read(path, as_version=4))
-        for note_id in note_ids(cell)
+        for tag in checked_by(cell)
         for kind in evidence or [None]
     ]
 
@@ -140,7 +154,7 @@ def problems(rows, witnesses, labels):
             yield f"{name} is listed twice"
     for row in rows:
         name, verdict = row["id"], row["verdict"]
-        if verdict not in SIGNS:
+        if verdict not in SIGNS[row["source"]]:
             yield f"{name}: unknown verdict {verdict!r}"
         if not row["why"] and verdict != "proved":
             yield f"{name}: nothing but a proof goes without `why`"
@@ -152,8 +166,8 @@ def problems(rows, witnesses, labels):
             yield f"{name}: the book has no label {label!r}"
         for used in set(row["uses"]).difference(uses):
             yield f"{name}: uses {used!r}, which is not in the registry"
-        found = {EVIDENCE[w.evidence] for w in witnesses if w.note_id == name and w.evidence}
-        for kind in sorted(BOTH - found):
+        found = {EVIDENCE[w.evidence] for w in witnesses if w.tag == row_tag(row) and w.evidence}
+        for kind in sorted(NEEDED.get(verdict, BOTH) - found):
             if not row["single"]:
                 yield f"{name}: no {kind} witness, and no `single` that says why"
         if row["single"] and found == BOTH:
@@ -162,11 +176,12 @@ def problems(rows, witnesses, labels):
         graphlib.TopologicalSorter(uses).prepare()
     except graphlib.CycleError as error:
         yield f"{', '.join(error.args[1])}: each uses the next, in a circle"
+    known = {row_tag(row) for row in rows}
     for w in witnesses:
-        if w.note_id not in uses:
-            yield f"{w.notebook}, {w.cell}: note-{w.note_id} is not in the registry"
-        if not w.evidence:
-            yield f"{w.notebook}, {w.cell}: note-{w.note_id}, but asserts nothing"
+        if w.tag not in known:
+            yield f"{w.notebook}, {w.cell}: {w.tag} is not in the registry"
+        if not w.evidence and w.tag.startswith("note"):  # for the book's own, a cell may prepare what the next asserts
+            yield f"{w.notebook}, {w.cell}: {w.tag}, but asserts nothing"
 
 
 def published(rows, witnesses, url):
@@ -185,7 +200,7 @@ def published(rows, witnesses, url):
                     "anchor": url(w.label),
                 }
                 for w in witnesses
-                if w.note_id == row["id"] and w.evidence
+                if w.tag == row_tag(row) and w.evidence
             ],
         }
         for row in rows
@@ -227,10 +242,10 @@ def graph(rows):
             paths += f'<path class="{kind}" d="{path}"/>'
         title = ", ".join([name, verdict, *(f"uses {used}" for used in row["uses"])])
         parts.append(
-            f'<a class="statement {verdict}" href="#{row_label(name)}">'
+            f'<a class="statement {verdict}" href="#{row_label(row_tag(row))}">'
             f'<title>{escape(title)}</title>{paths}<rect x="{x - half}" '
             f'y="{y - top}" width="{2 * half}" height="{2 * top}" rx="4"/>'
-            f'<text x="{x}" y="{y + 4.5}">{name} {SIGNS.get(verdict)}</text></a>'
+            f'<text x="{x}" y="{y + 4.5}">{name} {SIGNS["note"].get(verdict)}</text></a>'
         )
     width, height = (max(sizes) + 40 for sizes in zip(*place.values(), strict=True))
     return (
@@ -260,10 +275,11 @@ def on_paper(svg):
     return xml.replace(">", f">{style}", 1)
 
 
-def choice(rows):
+def choice(rows, source):
     """Radio buttons, which the style sheet turns into a filter: no script is needed."""
+    rows = of(source, rows)
     html = '<form autocomplete="off"><fieldset class="verdicts"><legend>Show</legend>'
-    for verdict, sign in {"all": "", **SIGNS}.items():
+    for verdict, sign in {"all": "", **SIGNS[source]}.items():
         count = sum(verdict in ("all", row["verdict"]) for row in rows)
         state = "checked" if verdict == "all" else ""
         html += f'<label><input type="radio" name="verdict" value="{verdict}" {state}>'
@@ -286,14 +302,19 @@ def treated(label):
     return texts.get(label.split("-")[0], f"{{ref}}`{label}`")
 
 
-def table(rows, witnesses):
+def table(rows, witnesses, source):
     """One block per statement: as readable on a phone as on a wide screen."""
-    links = lambda ids: ", ".join(f"{{ref}}`{i} <{row_label(i)}>`" for i in ids)
-    text, section = "", None
-    for row in rows:
-        if row["section"] != section:
-            section = row["section"]
-            text += f"### Section {section}\n\n"
+    tags = {row["id"]: row_tag(row) for row in rows}
+    links = lambda ids: ", ".join(f"{{ref}}`{i} <{row_label(tags[i])}>`" for i in ids if i in tags)
+    text, heading = "", ""
+    for row in of(source, rows):
+        chapter = row["id"].split(".")[0]
+        part = f"### Section {row['section']}"
+        if source == "book":
+            part = f"### Chapter {chapter}\n\n{{ref}}`sec-{chapter}`"
+        if part != heading:
+            heading = part
+            text += f"{heading}\n\n"
         erratum = f", {{ref}}`errata <{row['erratum']}>`" if row["erratum"] else ""
         terms = {
             "Assumes": row["assumptions"],
@@ -305,14 +326,14 @@ def table(rows, witnesses):
             terms[kind.capitalize()] = " · ".join(
                 f"{{ref}}`{w.cell}{', errata' * ('errata' in w.notebook)} <{w.label}>`"
                 for w in witnesses
-                if (w.note_id, w.evidence) == (row["id"], kind)
+                if (w.tag, w.evidence) == (row_tag(row), kind)
             )
         terms["Why no more"] = row["single"]
         terms["Rests on"] = links(row["uses"])
         terms["Used by"] = links(r["id"] for r in rows if row["id"] in r["uses"])
-        verdict = f"{SIGNS.get(row['verdict'])} {row['verdict']}"
+        verdict = f"{SIGNS[source].get(row['verdict'])} {row['verdict']}"
         text += f":::{{container}} statement {row['verdict']}\n"
-        text += f":name: {row_label(row['id'])}\n\n"
+        text += f":name: {row_label(row_tag(row))}\n\n"
         text += f"{links([row['id']])} [{verdict}]{{.verdict}} [{row['kind']}]{{.kind}}\n\n"
         text += f"{row['statement']}\n\n{row['why']}\n\n"
         text += "".join(f"{term}\n: {value}\n\n" for term, value in terms.items() if value)
@@ -347,30 +368,31 @@ def mutants(path=ROOT / "tests" / "mutation" / "results.json"):
 
 
 class Concordance(SphinxDirective):
-    """`{concordance} graph`, `filter`, `table` or `mutants`: that part of it, here."""
+    """`{concordance} graph`, `filter note`, `table note`, the like with `book`, or `mutants`: that part of it, here."""
 
-    required_arguments = 1
+    required_arguments, optional_arguments = 1, 1
 
     def run(self):
         self.env.note_reread()  # it depends on every notebook
-        rows, part = read_rows(), self.arguments[0]
+        rows, (part, *sources) = read_rows(), self.arguments
         if part == "filter":
-            return [nodes.raw("", choice(rows), format="html")]
+            return [nodes.raw("", choice(rows, *sources), format="html")]
         if part == "graph":
+            rows = of("note", rows)
             path = Path(self.env.app.doctreedir) / "concordance-graph.svg"
             path.write_text(on_paper(graph(rows)), encoding="utf-8")
             source = Path(self.env.doc2path(self.env.docname)).parent
             picture = nodes.image(uri=os.path.relpath(path, source), alt="Statements")
             paper = addnodes.only("", picture, expr="latex")
             return [nodes.raw("", graph(rows), format="html"), paper]
-        text = mutants() if part == "mutants" else table(rows, read_witnesses())
+        text = mutants() if part == "mutants" else table(rows, read_witnesses(), *sources)
         return self.parse_text_to_nodes(text, allow_section_headings=part == "table")
 
 
 class NoteLinks(SphinxTransform):
     """Give every code cell a permanent anchor, and lead back to the concordance.
 
-    A link stands below each cell that is a witness, and at each label that a row names.
+    A link stands below each cell with a statement's tag, and at each label that a row names.
     """
 
     default_priority = 300  # after labels have moved to what they label
@@ -387,29 +409,33 @@ class NoteLinks(SphinxTransform):
                 cell = cells[node["cell_index"]]
                 node["names"].append(cell_label(path, cell))
                 self.document.note_explicit_target(node, node)
-                links[node] = note_ids(cell)
+                links[node] = checked_by(cell)
                 inside = list(node.findall(nodes.Element))  # a figure in it, for example
             for one in inside:
                 for label in [*one.get("names", []), one.get("label")]:
                     labelled.setdefault(label, node)
         for row in read_rows():
             if row["anchor"] in labelled:
-                links.setdefault(labelled[row["anchor"]], []).append(row["id"])
-        for node, ids in links.items():
-            if ids:
-                self.place(node, self.line(sorted(set(ids))))
+                links.setdefault(labelled[row["anchor"]], []).append(row_tag(row))
+        for node, tags in links.items():
+            if tags:
+                self.place(node, self.line(sorted(set(tags), key=lambda tag: tag.partition("-")[::-1])))
 
-    def line(self, ids):
-        line = nodes.paragraph("", "note", classes=["note-link"])
-        for note_id in ids:
+    def line(self, tags):
+        line, named = nodes.paragraph(classes=["note-link"]), ""
+        for tag in tags:
+            source, _, name = tag.partition("-")
+            if source != named:  # the note's, or a statement of the book
+                named = source
+                line += nodes.Text({"note": " note", "book": " statement"}[source])
             target = {
                 "refdomain": "std",
                 "reftype": "ref",
-                "reftarget": row_label(note_id),
+                "reftarget": row_label(tag),
             }
             target |= {"refexplicit": True, "refwarn": True, "refdoc": self.env.docname}
             line += nodes.Text(" ")
-            line += addnodes.pending_xref("", nodes.inline("", note_id), **target)
+            line += addnodes.pending_xref("", nodes.inline("", name), **target)
         return line
 
     def place(self, node, line):

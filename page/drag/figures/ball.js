@@ -40,8 +40,6 @@ const pNorm = (p) => {
   };
 };
 
-let ids = 0; // one group of radio buttons does not switch off another's
-
 customElements.define(
   "natgrad-ball",
   class extends Figure {
@@ -61,13 +59,8 @@ customElements.define(
       this.state = { gradient, norm: "Σ" };
     }
     controls() {
-      const choice = (name) =>
-        `<label><input type="radio" name="norm-${ids}" value="${name}" autocomplete="off">${name}</label>`;
-      ids += 1;
-      return `<fieldset class="choice" aria-label="Norm"><legend>Norm</legend>${Object.keys(this.norms).map(choice).join("")}</fieldset>`;
-    }
-    control(input) {
-      this.state.norm = input.value;
+      const options = Object.fromEntries(Object.keys(this.norms).map((name) => [name, name]));
+      return [{ name: "norm", label: "Norm", options }];
     }
     handles() {
       const { plane, state } = this;
@@ -95,7 +88,6 @@ customElements.define(
         state: { gradient, norm: name },
       } = this;
       const norm = this.norms[name];
-      this.querySelector(`[value="${name}"]`).checked = true;
       const head = ["", "vector", "slope"];
       const none = ["–", "–"];
       const names = [

@@ -6,10 +6,10 @@ export const drags = [
 ];
 export const keys = [
   ["gradient", "ArrowUp ArrowUp Shift+ArrowLeft"],
-  ["input", "ArrowRight"],
-  ["input", "ArrowRight"],
-  ["input", "ArrowRight"],
-  ["input", "ArrowRight"],
+  ["norm", "ArrowRight"],
+  ["norm", "ArrowRight"],
+  ["norm", "ArrowRight"],
+  ["norm", "ArrowRight"],
   ["gradient", "Home ArrowUp"],
 ];
 export const places = [

@@ -22,10 +22,7 @@ customElements.define(
       this.state = { theta0: [theta0], theta: [theta], terms };
     }
     controls() {
-      return '<label class="amount">Terms <input type="range" min="1" max="40" autocomplete="off"><output></output></label>';
-    }
-    control(input) {
-      this.state.terms = Number(input.value);
+      return [{ name: "terms", label: "Terms", values: range(39, 1, 40) }];
     }
     handles() {
       const { plane, state } = this;
@@ -57,9 +54,6 @@ customElements.define(
           terms,
         },
       } = this;
-      const slider = this.querySelector('input[type="range"]');
-      slider.value = terms;
-      slider.nextElementSibling.value = terms;
       const kl = coin.kl(a, b);
       const walls = [Math.max(0, 2 * a - 1), Math.min(1, 2 * a)];
       const grid = range(400, 0.004, 0.996);

@@ -1,3 +1,4 @@
+export const steps = { theta0: 0.01, theta: 0.01 };
 export const drags = [
   ["theta", -0.15, 0],
   ["theta0", -0.27, 0],
@@ -7,9 +8,9 @@ export const drags = [
 export const keys = [
   ["theta", "ArrowLeft Shift+ArrowDown"],
   ["theta0", "ArrowRight PageUp"],
-  ["input", "End"],
+  ["terms", "End"],
   ["theta", "End"],
-  ["input", "Home"],
+  ["terms", "Home"],
 ];
 export const places = [
   ["the same coin", { theta: [0.6] }],

@@ -32,13 +32,10 @@ customElements.define(
       };
       this.below = new Plane([30, above + 12, width - 38, height - above - 46], [-3, 3], [0, 0.62]);
       this.point = point;
-      this.state = { gradient, price: PRICES.indexOf(price) };
+      this.state = { gradient, price };
     }
     controls() {
-      return `<label class="amount">Price <input type="range" min="0" max="${PRICES.length - 1}" autocomplete="off"><output></output></label>`;
-    }
-    control(input) {
-      this.state.price = Number(input.value);
+      return [{ name: "price", label: "Price", values: PRICES, unit: " nats" }];
     }
     /** The gradient in the other letters, by the chain rule. */
     gradientIn(name) {
@@ -87,11 +84,7 @@ customElements.define(
     }
     view() {
       const { planes, below, point, state } = this;
-      const price = PRICES[state.price];
-      const slider = this.querySelector('input[type="range"]');
-      slider.value = state.price;
-      slider.setAttribute("aria-valuetext", `${price} nats`);
-      slider.nextElementSibling.value = `${price} nats`;
+      const { price } = state;
       const budget = circle.filter((_, i) => i % 3 === 0).map((ray) => this.reach("tau", ray, price));
       const rows = [
         ["gradient", swatch("gradient", "∇<i>f</i>")],

@@ -1,3 +1,6 @@
+// The densities come first. Arrows are drawn at 0.4 of their length.
+export const axes = { tau: 1, sigma: 2 };
+export const shrink = 0.4;
 export const drags = [
   ["tau", -0.6, 0.1],
   ["sigma", 0.2, 1.1],
@@ -6,8 +9,8 @@ export const drags = [
 export const keys = [
   ["tau", "ArrowUp Shift+ArrowRight"],
   ["sigma", "ArrowLeft ArrowDown"],
-  ["input", "ArrowRight"],
-  ["input", "Home"],
+  ["price", "ArrowRight"],
+  ["price", "Home"],
 ];
 export const places = [
   ["nowhere", { tau: [0, 0] }],
