@@ -75,12 +75,6 @@ AWAITED = {
     "Softmax": "4, 6",
     "Poisson": "5",
     "MultivariateGaussian": "6",
-    "Diagonal": "7",
-    "EmpiricalFisher": "7",
-    "LowRank": "7",
-    "MatrixFree": "7",
-    "Spectral": "7",
-    "from_scores": "7",
 }
 
 
