@@ -20,7 +20,7 @@ FEWEST, PART = 6, 6
 class Kronecker(Metric):
     """The metric A ⊗ B of matrices of weights, shape (m, n), flattened row by row: ‖V‖² is the trace of A V B Vᵀ.
 
-    Of A, shape (..., m, m), and B, shape (..., n, n), symmetric and positive definite, only Cholesky factors are held.
+    Of A, shape (..., m, m), and B, shape (..., n, n), symmetric and positive definite, no product is formed.
     For a layer y = xᵀV the one measures the inputs and the other the outputs: A is the mean of xxᵀ, B that of δδᵀ for
     the gradients δ in y. Then A ⊗ B is F if these are independent, and the approximation K-FAC if not.
 
