@@ -18,7 +18,7 @@ from .empirical import EmpiricalFisher, empirical_fisher
 from .family import Family
 from .fisher import fisher_from_hessian, fisher_information, fisher_metric, fisher_monte_carlo
 from .gaussian import Gaussian, MultivariateGaussian
-from .large import LowRank, MatrixFree
+from .large import Kronecker, LowRank, MatrixFree
 from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores
 from .metric import Dense, Metric
 from .norms import Norm, PNorm, Spectral
@@ -30,10 +30,10 @@ __version__ = "0.1.0"
 # fmt: off
 __all__ = [
     "Bernoulli", "Categorical", "Coordinates", "Dense", "Diagonal", "Dual", "EmpiricalFisher", "Family", "Gaussian",
-    "LowRank", "MatrixFree", "Metric", "MultivariateGaussian", "Norm", "PNorm", "Poisson", "Softmax", "Spectral",
-    "chi2_divergence", "directional_derivative", "empirical_fisher", "euclidean", "fisher_from_hessian",
+    "Kronecker", "LowRank", "MatrixFree", "Metric", "MultivariateGaussian", "Norm", "PNorm", "Poisson", "Softmax",
+    "Spectral", "chi2_divergence", "directional_derivative", "empirical_fisher", "euclidean", "fisher_from_hessian",
     "fisher_information", "fisher_metric", "fisher_monte_carlo", "from_covariance", "from_frame", "from_scores",
-    "gaussian_mean_log_scale", "gaussian_mean_scale", "gaussian_natural", "kl_divergence", "kl_quadratic",
-    "kl_series", "natural_gradient", "numerical_gradient", "numerical_hessian", "observed_order", "reparametrize",
+    "gaussian_mean_log_scale", "gaussian_mean_scale", "gaussian_natural", "kl_divergence", "kl_quadratic", "kl_series",
+    "natural_gradient", "numerical_gradient", "numerical_hessian", "observed_order", "reparametrize",
     "steepest_direction",
 ]

@@ -29,6 +29,7 @@ def nearly_singular():
 DOORS = {
     "Dense": (ng.Dense, "tensor"),
     "from_covariance": (ng.from_covariance, "cov"),
+    "Kronecker": (lambda matrix: ng.Kronecker(matrix, np.eye(2)), "inputs"),
     "LowRank": (
         lambda matrix: ng.LowRank(np.linalg.svd(matrix)[0] * np.sqrt(np.linalg.svd(matrix)[1]), 1e-30),
         "damping",

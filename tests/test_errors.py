@@ -198,6 +198,7 @@ CALLS = {
     "from_covariance": (ng.from_covariance, {"cov": (TENSOR, DEFINITE)}),
     "from_frame": (ng.from_frame, {"frame": (TENSOR, FRAMES)}),
     "from_scores": (ng.from_scores, {"scores": (TENSOR, TALL)}),
+    "Kronecker": (ng.Kronecker, {"inputs": (TENSOR, DEFINITE), "outputs": (TENSOR, DEFINITE)}),
     "LowRank": (ng.LowRank, {"scores": (TENSOR, SCORES | HUGE), "damping": (np.array(0.5), NUMBERS)}),
     "MatrixFree": (
         ng.MatrixFree,

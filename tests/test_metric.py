@@ -24,6 +24,7 @@ FRAME_STACK = np.stack([FRAME, FRAME.T, FRAME[::-1] + np.eye(3)])
 SPD_GRID, FRAME_GRID = SPD_STACK[:2, None], FRAME_STACK[:2, None]
 ENTRIES = np.array([0.25, 3.0, 40.0])
 FEW = np.array([[1.0, 2.0, -0.5], [0.25, -1.0, 3.0]])
+OTHER, OTHERS = np.array([[2.0, -0.5], [-0.5, 0.25]]), np.array([[[2.0, -0.5], [-0.5, 0.25]], [[1.0, 0.5], [0.5, 3.0]]])
 ENTRIES_STACK = np.array([[[0.25, 3.0, 40.0]], [[1.0, 2.0, 0.125]]])
 
 
@@ -55,6 +56,12 @@ SCORES = np.random.default_rng(5).standard_normal((2, 5, 3)) * [1, 10, 0.1]
 # Of every size that the kernels treat in a way of its own.
 MEDIUM, LARGE, MANY, MANY_LARGE = random_spd(30), random_spd(50), random_spd(700, 5), random_spd(2, 36)
 FRAME_LARGE = np.random.default_rng(6).standard_normal((50, 50)) + 20 * np.eye(50)
+
+
+def krons(left, right):
+    """Each A ⊗ B, entry by entry."""
+    product = np.einsum("...ij,...kl->...ikjl", left, right)
+    return product.reshape(*product.shape[:-4], *(2 * [left.shape[-1] * right.shape[-1]]))
 
 
 class Case(NamedTuple):
@@ -94,6 +101,11 @@ CASES = {
     "frame, a grid": lambda: Case(ng.from_frame(FRAME_GRID), precise_inverse(FRAME_GRID @ FRAME_GRID.mT)),
     "scores": lambda: Case(ng.from_scores(SCORES[0]), SCORES[0].T @ SCORES[0] / 5),
     "scores, several": lambda: Case(ng.from_scores(SCORES), SCORES.mT @ SCORES / 5),
+    "Kronecker": lambda: Case(ng.Kronecker(SPD, OTHER), np.kron(SPD, OTHER)),
+    "Kronecker, several": lambda: Case(ng.Kronecker(SPD_GRID, OTHERS), krons(SPD_GRID, OTHERS)),
+    "dual of Kronecker": lambda: Case(
+        ng.Dual(ng.Kronecker(OTHER, SPD)), np.kron(precise_inverse(OTHER), precise_inverse(SPD))
+    ),
     "low rank": lambda: Case(ng.LowRank(FEW, 0.5), FEW.T @ FEW / 2 + 0.5 * np.eye(3)),
     "low rank, of many scores": lambda: Case(ng.LowRank(FRAME, 0.5), FRAME.T @ FRAME / 3 + 0.5 * np.eye(3)),
     "dual of low rank": lambda: Case(ng.Dual(ng.LowRank(FEW, 2)), precise_inverse(FEW.T @ FEW / 2 + 2 * np.eye(3))),
@@ -466,7 +478,7 @@ def test_representations_fit_a_cell(case):
 def factored(metric):
     while isinstance(metric, ng.Dual):
         metric = metric._metric
-    return isinstance(metric, ng.Dense | ng.Diagonal)
+    return isinstance(metric, ng.Dense | ng.Diagonal | ng.Kronecker)
 
 
 def test_whitened_vectors_have_the_lengths_and_angles_of_the_metric(case, vectors):

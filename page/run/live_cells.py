@@ -93,11 +93,13 @@ def put_python_into_the_book(app):
             "run_cell.py": (RUN / "run_cell.py").read_bytes(),
             "pretty.py": resources.files("IPython.lib").joinpath("pretty.py").read_bytes(),
         }
-        archive(Path(temporary, "cells.zip"), files)
+        data = sorted(Path(app.srcdir, "chapters", "data").iterdir())
+        data = {f"data/{path.name}": path.read_bytes() for path in data}
+        archive(Path(temporary, "cells.zip"), files | data)
         add_package(folder, lock, "cells", ["natgrad"], Path(temporary, "cells.zip"))
         notebooks = {path.name: path.read_bytes() for path in sorted(Path(app.srcdir, "chapters").glob("*.ipynb"))}
         notebooks |= {wheel.name: wheel.read_bytes(), "README.txt": NOTEBOOKS_README.format(wheel=wheel.name).encode()}
-        archive(Path(app.outdir, "notebooks.zip"), notebooks)
+        archive(Path(app.outdir, "notebooks.zip"), notebooks | data)
     (folder / "lock.json").write_text(json.dumps(lock))
     (ipython,) = [file for file in metadata.files("ipython") if file.name == "LICENSE"]
     with (folder / "licences.txt").open("a", encoding="utf-8") as licences:

@@ -170,5 +170,6 @@ def import_figures_when_used():
 
 
 os.environ["MPLBACKEND"] = "agg"
+os.chdir(os.path.dirname(__file__))  # where the chapters' data are
 __main__.display = display
 import_figures_when_used()

@@ -529,6 +529,7 @@ def mutate_chapter(name, notebook):
     sources = [cell.source for cell in cells]
     stored = [{mime: text for output in cell.outputs for mime, text in output.data.items()} for cell in cells]
     namespace, total, found = {}, 0, []
+    os.chdir(ROOT / "chapters")  # where Jupyter runs the cells, and their data are
     for k, cell in enumerate(cells):
 
         def passes(program, k=k):
@@ -550,6 +551,7 @@ def mutate_chapter(name, notebook):
             total += len(candidates)
             found += survivors(candidates, passes)
         assert shows(cell.source, namespace) == stored[k], f"{name}: {cell.id} itself does not pass"
+    os.chdir(ROOT)
     return total, found
 
 
