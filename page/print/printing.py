@@ -54,10 +54,16 @@ class Arranged(SphinxPostTransform):
             node["classes"] += node.get("container_classes", [])  # of what is folded on a page
             if "cell" in node["classes"]:
                 lines = node.next_node(nodes.literal_block).astext().count("\n") + 3
-                node.parent.insert(node.parent.index(node), tex(rf"\needspace{{{lines}\baselineskip}}"))
+                place = node.parent.index(node)
+                if place and "fold-line" in node.parent[place - 1].get("classes", []):  # which stays with its cell
+                    place, lines = place - 1, lines + 3
+                node.parent.insert(place, tex(rf"\needspace{{{lines}\baselineskip}}"))
         for node in list(self.document.findall(nodes.paragraph)):
             if "note-link" in node["classes"]:
                 node.replace_self(nodes.container("", node.deepcopy(), classes=["note-link"]))
+        for note in list(self.document.findall(nodes.sidebar)):  # in the margin of a page
+            words = [node for node in note if not isinstance(node, nodes.title)]
+            note.replace_self(nodes.container("", *words, classes=["margin-note"]))
         for box in list(self.document.findall(nodes.admonition)):
             kinds = [name for name in BOXES if name in box["classes"]]
             # LaTeX sees the classes of containers only.
@@ -67,7 +73,7 @@ class Arranged(SphinxPostTransform):
                 node.parent.insert(node.parent.index(node), nodes.target(ids=node["ids"]))
 
     def set_parts(self):
-        """What the first page says becomes a chapter of its own; then come the parts, of which one has numbers."""
+        """What the first page says becomes a chapter of its own; then come the parts, some of which have numbers."""
         (root,) = (node for node in self.document.children if isinstance(node, nodes.section))
         parts = [node for node in root if isinstance(node, nodes.compound) and "toctree-wrapper" in node["classes"]]
         about = nodes.section(ids=["about"])
