@@ -65,6 +65,9 @@ class Arranged(SphinxPostTransform):
             words = [node for node in note if not isinstance(node, nodes.title)]
             note.replace_self(nodes.container("", *words, classes=["margin-note"]))
         for box in list(self.document.findall(nodes.admonition)):
+            if "self-test" in box["classes"]:  # its replies stay with its choices
+                lines = 2 * len(box) + 2
+                box.parent.insert(box.parent.index(box), tex(rf"\needspace{{{lines}\baselineskip}}"))
             kinds = [name for name in BOXES if name in box["classes"]]
             # LaTeX sees the classes of containers only.
             box.replace_self(nodes.container("", box.deepcopy(), classes=kinds, ids=box["ids"]))
