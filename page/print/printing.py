@@ -53,7 +53,8 @@ class Arranged(SphinxPostTransform):
         for node in list(self.document.findall(nodes.container)):
             node["classes"] += node.get("container_classes", [])  # of what is folded on a page
             if "cell" in node["classes"]:
-                lines = node.next_node(nodes.literal_block).astext().count("\n") + 3
+                blocks = node.findall(nodes.literal_block)  # its code, and what it prints
+                lines = min(35, sum(block.astext().count("\n") + 3 for block in blocks))
                 place = node.parent.index(node)
                 if place and "fold-line" in node.parent[place - 1].get("classes", []):  # which stays with its cell
                     place, lines = place - 1, lines + 3
