@@ -80,7 +80,6 @@ AWAITED = {
     "LowRank": "7",
     "MatrixFree": "7",
     "Spectral": "7",
-    "from_scores": "7",
 }
 
 
