@@ -94,6 +94,9 @@ def test_what_nobody_sees_is_no_complaint():
         (GOOD.replace("(1.1)", "(1)"), r"nothing has the number \(1\.1\)$"),
         (GOOD.replace("Figure 1.1", "Figure 1"), "nothing has the number Figure 1\\.1:"),
         (GOOD + "as equation ?? says", "not resolved: as equation ?? says"),
+        (GOOD + "\fCheck: derived\n7\n", "on page 7 there is a heading at the foot: Check: derived"),
+        (GOOD + "\fDo you have it?\n(a) 1\n7\n\fReplies\n8\n", "on page 7 a self-test is torn from its replies"),
+        (GOOD + "\fDo you have it?\n(a) 1\nReplies\n7\n", None),
         (GOOD + '<a href="notebooks.zip">', 'not resolved: <a href="notebooks.zip">'),
     ],
 )

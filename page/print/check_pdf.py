@@ -60,6 +60,13 @@ def gaps(text, titles, numbers):
             yield f"nothing has the number {number}"
     for match in re.finditer(r".*(\?\?|\[\?\]|</?(a|div|p|span)\b|\ufffd).*", text):
         yield f"not resolved: {match[0].strip()}"
+    for page in text.split("\f"):
+        lines = [line.strip() for line in page.splitlines() if line.strip()]
+        *lines, last = lines or [""]  # the number of the page
+        if lines and lines[-1].startswith("Check:"):
+            yield f"on page {last} there is a heading at the foot: {lines[-1]}"
+        if "Do you have it?" in lines and "Replies" not in lines[lines.index("Do you have it?") :]:
+            yield f"on page {last} a self-test is torn from its replies"
 
 
 def run(*command):

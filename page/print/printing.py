@@ -53,12 +53,22 @@ class Arranged(SphinxPostTransform):
         for node in list(self.document.findall(nodes.container)):
             node["classes"] += node.get("container_classes", [])  # of what is folded on a page
             if "cell" in node["classes"]:
-                lines = node.next_node(nodes.literal_block).astext().count("\n") + 3
-                node.parent.insert(node.parent.index(node), tex(rf"\needspace{{{lines}\baselineskip}}"))
+                blocks = node.findall(nodes.literal_block)  # its code, and what it prints
+                lines = min(35, sum(block.astext().count("\n") + 3 for block in blocks))
+                place = node.parent.index(node)
+                if place and "fold-line" in node.parent[place - 1].get("classes", []):  # which stays with its cell
+                    place, lines = place - 1, lines + 3
+                node.parent.insert(place, tex(rf"\needspace{{{lines}\baselineskip}}"))
         for node in list(self.document.findall(nodes.paragraph)):
             if "note-link" in node["classes"]:
                 node.replace_self(nodes.container("", node.deepcopy(), classes=["note-link"]))
+        for note in list(self.document.findall(nodes.sidebar)):  # in the margin of a page
+            words = [node for node in note if not isinstance(node, nodes.title)]
+            note.replace_self(nodes.container("", *words, classes=["margin-note"]))
         for box in list(self.document.findall(nodes.admonition)):
+            if "self-test" in box["classes"]:  # its replies stay with its choices
+                lines = 2 * len(box) + 2
+                box.parent.insert(box.parent.index(box), tex(rf"\needspace{{{lines}\baselineskip}}"))
             kinds = [name for name in BOXES if name in box["classes"]]
             # LaTeX sees the classes of containers only.
             box.replace_self(nodes.container("", box.deepcopy(), classes=kinds, ids=box["ids"]))
@@ -67,7 +77,7 @@ class Arranged(SphinxPostTransform):
                 node.parent.insert(node.parent.index(node), nodes.target(ids=node["ids"]))
 
     def set_parts(self):
-        """What the first page says becomes a chapter of its own; then come the parts, of which one has numbers."""
+        """What the first page says becomes a chapter of its own; then come the parts, some of which have numbers."""
         (root,) = (node for node in self.document.children if isinstance(node, nodes.section))
         parts = [node for node in root if isinstance(node, nodes.compound) and "toctree-wrapper" in node["classes"]]
         about = nodes.section(ids=["about"])

@@ -105,7 +105,10 @@ customElements.define(
       const unit = (v) => times(1 / norm.length(v), v);
       const slopes = [gradient, direct, natural].map((v) => dot(gradient, unit(v)));
       const angle = (Math.atan2(cross(natural, direct), dot(natural, direct)) * 180) / Math.PI;
+      // M∇f has its label on its own side; MMᵀ∇f on the other, unless ∇f is there.
       const side = angle > 0 ? -1 : 1;
+      const together = cross(natural, gradient) * side > 0;
+      const [left, right] = together ? [4 * side, 26 * side] : [-14 * side, 14 * side];
       const drawing =
         plane.contours(
           gradient,
@@ -120,8 +123,8 @@ customElements.define(
         plane.arrow([0, 0], unit(direct), "wrong") +
         plane.arrow([0, 0], best, "natural") +
         plane.dot(unit(gradient), "gradient") +
-        plane.label([0, 0], unit(direct), "<i>M</i>∇<i>f</i>", "wrong", 14 * side) +
-        plane.label([0, 0], best, "<i>MM</i>ᵀ∇<i>f</i>", "natural", -14 * side);
+        plane.label([0, 0], unit(direct), "<i>M</i>∇<i>f</i>", "wrong", right, together ? 6 : 16) +
+        plane.label([0, 0], best, "<i>MM</i>ᵀ∇<i>f</i>", "natural", left, together ? 24 : 16);
       const rows = vectors.map((row, i) => [...row, number(slopes[i]), `${number((100 * slopes[i]) / steepest, 1)} %`]);
       let message = `<i>M</i>∇<i>f</i> points ${number(Math.abs(angle), 1)}° away from <i>MM</i>ᵀ∇<i>f</i>.`;
       if (Math.abs(angle) < 0.05)
