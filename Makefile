@@ -7,11 +7,11 @@ BIN := .venv/bin
 # pip finds it where PyTorch's installation page says, or doesn't find it.
 TORCH := "torch==2.13.0+cpu; sys_platform == 'linux' and platform_machine == 'x86_64'" \
          "torch==2.13.0; sys_platform != 'linux' or platform_machine != 'x86_64'"
-CHAPTERS := $(wildcard chapters/*.ipynb)
+CHAPTERS := $(wildcard chapters/*.ipynb chapters/exercises/*.ipynb)
 SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # The folder itself is listed because its time changes when a page is removed.
 # .git/logs/HEAD changes with each commit, which the pages name.
-SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
+SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/* chapters/exercises/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
 SOURCES += $(wildcard page/drag/figures/*.js)
 
@@ -116,7 +116,8 @@ record: .venv/installed
 	    --ClearMetadataPreprocessor.enabled=True \
 	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
 	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
-	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=mystnb
+	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=mystnb \
+	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=nbgrader
 
 # One file for every supported Python and platform. It keeps the versions that it has;
 # remove requirements.txt first to have the newest of everything.
