@@ -55,14 +55,14 @@ def check(*names: str, instances: int = 20, seconds: float = 10, without: tuple[
         except NotImplementedError:
             raise NotRight(f"Not answered yet: {_listed(names)} is still to be written.") from None
         except AssertionError as wrong:
-            raise NotRight(f"{wrong}{_unused(names, answers)}") from None
+            raise NotRight(f"{wrong or 'That is not right yet.'}{_unused(names, answers)}") from None
         except _TooLong:
             raise NotRight(
                 f"Stopped after {seconds:g} seconds: does {_listed(names)} have a loop that never ends?"
             ) from None
         except Exception as error:
             raise NotRight(_broken(names, answers, error)) from None
-        print(f"Right{f' on {instances} fresh instances' if instances > 1 else ''}: {_listed(names)}.")
+        print(f"Right{f' on {instances} fresh instances' if instances > 1 else ''}: {_listed(names)}.\n", end="")
         return trial
 
     return run

@@ -100,6 +100,13 @@
       this.verdict.textContent = text;
     }
 
+    /** So that nothing of an earlier answer is taken for one of this. */
+    forgetNames() {
+      const [, names] = /@check\(((?:"\w+",? ?)+)/.exec(this.checks.code) ?? [];
+      const code = `for name in [${names ?? ""}]:\n    globals().pop(name, None)`;
+      this.checks.page.python.run(code, "<names>", { onStart() {}, onOutput() {} });
+    }
+
     /** Runs the cell and then what checks it; a blank is not run. */
     async check(cell) {
       if (/^\s*raise NotImplementedError/m.test(cell.code)) {
@@ -115,6 +122,7 @@
       };
       this.say("", "Checking …");
       this.section.addEventListener("cell-output", hear);
+      this.forgetNames();
       const end = await this.checks.page.run(this.checks, [cell]);
       this.section.removeEventListener("cell-output", hear);
       if (end === "ran") this.say("right", said.trim());
