@@ -10,6 +10,7 @@ import copies
 import nbformat
 import numpy as np
 import pytest
+import teacher
 import yaml
 
 from natgrad import exercise
@@ -92,6 +93,11 @@ def test_enough_is_tried(name):
     assert TRIED.keys() == EXERCISES.keys()
 
 
+def asked(check):
+    """The names of the answers that a check looks up."""
+    return re.findall(r'"(\w+)"', re.match(r"@check\((.*?)(?:, \w+=|\))", check)[1])
+
+
 @pytest.mark.parametrize("stem", NOTEBOOKS)
 def test_a_notebook_of_exercises_keeps_its_form(stem):
     found = copies.exercises(NOTEBOOKS[stem])
@@ -110,8 +116,7 @@ def test_a_notebook_of_exercises_keeps_its_form(stem):
         assert cells["check"].metadata.nbgrader.locked
         assert cells["check"].metadata.nbgrader.points == len(line[1])
         assert cells["answer"].metadata.nbgrader.solution
-        answered = set(re.findall(r'"(\w+)"', re.match(r"@check\((.*?)(?:, \w+=|\))", cells["check"].source)[1]))
-        assert all(f"`{answer}" in text for answer in answered), f"{name}: the text names what to write"
+        assert all(f"`{answer}" in text for answer in asked(cells["check"].source)), f"{name}: the text names it"
         assert cells["hints"].source.count("<details>") <= 3
 
 
@@ -124,6 +129,93 @@ def test_the_copies_hide_what_they_should():
             assert is_shown != copies.tagged(cells["text"], "assessment")
         assert "-solution" not in nbformat.writes(copies.student(notebook))
         assert not any(cell.get("outputs") for cell in copies.student(notebook).cells)
+
+
+def handed_in(notebook, answers):
+    made = copies.student(notebook)
+    for name, cells in copies.exercises(made).items():
+        cells["answer"].source = answers.get(name, cells["answer"].source)
+    return made
+
+
+def points(notebook):
+    """Which exercises a run of the whole notebook finds right."""
+    namespace, right = {}, set()
+    with contextlib.redirect_stdout(io.StringIO()), np.printoptions():
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                try:
+                    run(cell.source, namespace, cell.id)
+                except Exception:
+                    continue
+                if cell.id.endswith("-check"):
+                    right.add(cell.id.removesuffix("-check"))
+    return right
+
+
+def test_what_comes_back_in_disorder_can_be_graded():
+    notebook = NOTEBOOKS["1_natural_gradients"]
+    answers = {name: TRIED[name]["right"][0] for name in ("ex-1-slope", "ex-1-prices", "ex-1-steepest")}
+    back = handed_in(notebook, answers)
+    cells = copies.exercises(back)
+    wrong = copies.copy.deepcopy(cells["ex-1-slope"]["answer"])  # twice, the wrong one first
+    wrong.source = TRIED["ex-1-slope"]["wrong"][0]["answer"]
+    back.cells.insert(3, wrong)
+    back.cells.remove(cells["ex-1-prices"]["check"])
+    back.cells.remove(cells["ex-1-steepest"]["answer"])
+    back.cells.append(cells["ex-1-steepest"]["answer"])
+    assert points(back) < answers.keys()
+    mended = copies.mended(back, notebook)
+    nbformat.validate(mended)
+    assert points(mended) == answers.keys()
+
+
+def test_an_answer_cannot_replace_its_check():
+    notebook = NOTEBOOKS["1_natural_gradients"]
+    back = handed_in(notebook, {})
+    copies.exercises(back)["ex-1-slope"]["check"].source = "pass"
+    assert "ex-1-slope" in points(back)
+    assert points(copies.mended(back, notebook)) == set()
+
+
+def test_the_teacher_gets_every_solution_and_knows_who_changed_what(tmp_path, capsys):
+    teacher.write(tmp_path)
+    for path in FOLDER.glob("*.ipynb"):
+        given = nbformat.read(tmp_path / path.name, as_version=4)
+        assert points(given) == copies.exercises(given).keys()
+        assert "SOLUTION" not in nbformat.writes(given)
+    assert all(f"`{name}`" in (tmp_path / "rubric.md").read_text(encoding="utf-8") for name in EXERCISES)
+
+    back = handed_in(NOTEBOOKS["1_natural_gradients"], {"ex-1-prices": 'guess = "c"'})
+    back.metadata["natgrad"] = {"right": ["ex-1-prices"], "date": "2026-01-01", "nonce": "0", "code": ""}
+    files = [tmp_path / name for name in ("none.ipynb", "own.ipynb", "other.ipynb")]
+    nbformat.write(back, files[0])
+    back.metadata["natgrad"]["code"] = copies.code(back)
+    nbformat.write(back, files[1])
+    copies.exercises(back)["ex-1-prices"]["answer"].source = 'guess = "a"'
+    nbformat.write(back, files[2])
+    teacher.receive(tmp_path / "received", files)
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].startswith("none.ipynb has no code.")
+    assert said[1] == "own.ipynb has its code. It was right there: ex-1-prices."
+    assert said[2].startswith("other.ipynb was changed after its code was made.")
+    assert points(nbformat.read(tmp_path / "received" / "own.ipynb", as_version=4)) == {"ex-1-prices"}
+
+
+def test_the_names_of_answers_are_told_apart():
+    # Checks find answers by name, wherever they stand in a notebook.
+    for notebook in NOTEBOOKS.values():
+        names = [name for cells in copies.exercises(notebook).values() for name in asked(cells["check"].source)]
+        assert len(set(names)) == len(names)
+
+
+def test_every_page_of_exercises_is_in_the_book_and_its_chapter_leads_there():
+    toc = yaml.safe_load((FOLDER.parents[1] / "_toc.yml").read_text())
+    listed = [page["file"] for part in toc["parts"] for page in part["chapters"]]
+    for stem in NOTEBOOKS:
+        assert f"chapters/exercises/{stem}" in listed
+        chapter = nbformat.read(FOLDER.parent / f"{stem}.ipynb", as_version=4)
+        assert f"{{doc}}`exercises/{stem}`" in chapter.cells[-1].source
 
 
 def in_namespace(**names):

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { BOOK, launch, report, serve, watch } from "../browser.mjs";
@@ -138,7 +139,16 @@ const claims = {
     const source = (id) => [notebook.cells.find((cell) => cell.id === id).source].flat().join("");
     assert.equal(source("ex-1-prices-answer"), 'guess = "c"');
     assert.match(source("ex-1-slope-answer"), /raise NotImplementedError/);
-    assert.match(notebook.metadata.natgrad.code, /^[0-9a-f]{10}$/);
+    const folder = mkdtempSync(join(tmpdir(), "teacher-"));
+    const teacher = (file) =>
+      execFileSync(join(ROOT, ".venv", "bin", "python"), [join(ROOT, "page", "exercise", "teacher.py"), folder, file], {
+        encoding: "utf8",
+      });
+    assert.match(teacher(handedIn), /has its code\./);
+    notebook.metadata.natgrad.right.push("ex-1-slope");
+    const changed = join(folder, "changed.ipynb");
+    writeFileSync(changed, JSON.stringify(notebook));
+    assert.match(teacher(changed), /was changed after its code was made/);
   },
   async "all answers are forgotten on demand"() {
     const { page, section, write } = await open();

@@ -43,23 +43,29 @@ class Exercises(SphinxPostTransform):
         return [name[4:] for name in node["classes"] if name.startswith("tag_")] if is_cell else []
 
     def arrange(self, section, cells):
+        self.say_how_hard(section)
         if self.app.builder.format == "latex":
             del section.children[section.index(cells["answer"]) :]
             return
-        for paragraph in section.findall(nodes.paragraph):
-            if found := STARS.match(paragraph.astext()):
-                text = next(paragraph.findall(nodes.Text))
-                words = f"Difficulty {len(found[0])} of 3"
-                stars = nodes.raw("", f'<span role="img" aria-label="{words}">{found[0]}</span>', format="html")
-                paragraph.replace(text, [stars, nodes.Text(STARS.sub("", text.astext()))])
-                paragraph["classes"].append("exercise-line")
-                break
         verdict = nodes.raw("", '<div class="exercise-verdict" role="status"></div>\n', format="html")
         section.insert(section.index(cells["answer"]) + 1, verdict)
         for kind, line in {"solution": "Solution", "check": "What is checked"}.items():
             if kind in cells:
                 section.remove(cells[kind])
                 section += details("", summary("", nodes.Text(line)), cells[kind], classes=[f"exercise-{kind}"])
+
+    def say_how_hard(self, section):
+        """Stars, which screen readers are given words for; the fonts of the paper have none."""
+        for paragraph in section.findall(nodes.paragraph):
+            if found := STARS.match(paragraph.astext()):
+                text = next(paragraph.findall(nodes.Text))
+                words = f"Difficulty {len(found[0])} of 3"
+                stars = f'<span role="img" aria-label="{words}">{found[0]}</span>'
+                on_paper = self.app.builder.format == "latex"
+                first = nodes.Text(words) if on_paper else nodes.raw("", stars, format="html")
+                paragraph.replace(text, [first, nodes.Text(STARS.sub("", text.astext()))])
+                paragraph["classes"].append("exercise-line")
+                return
 
 
 def make_room(app, doctree, docname):
