@@ -31,7 +31,7 @@ def check(*names: str, instances: int = 20, seconds: float = 10, without: tuple[
     """Check the answers of these names at once, with the decorated function.
 
     It is called with a fresh random generator and the answers, as often as `instances` says, and asserts what has to
-    hold. What stands in `without` may not be called; longer than `seconds` nobody waits.
+    hold. What stands in `without` may not be called; what computes longer than `seconds` is stopped.
 
     >>> def double(x):
     ...     return 2 * x
@@ -58,7 +58,7 @@ def check(*names: str, instances: int = 20, seconds: float = 10, without: tuple[
             raise NotRight(f"{wrong or 'That is not right yet.'}{_unused(names, answers)}") from None
         except _TooLong:
             raise NotRight(
-                f"Stopped after {seconds:g} seconds: does {_listed(names)} have a loop that never ends?"
+                f"Stopped after {seconds:g} seconds of computing: does {_listed(names)} have a loop that never ends?"
             ) from None
         except Exception as error:
             raise NotRight(_broken(names, answers, error)) from None
@@ -163,11 +163,11 @@ def _broken(names, answers, error):
 
 @contextmanager
 def _limit(seconds, namespace):
-    """Stop what takes longer. By a trace, because a browser's Python has neither signals nor threads."""
-    end = time.monotonic() + seconds
+    """Stop what computes longer. By a trace, because a browser's Python has neither signals nor threads."""
+    end = time.process_time() + seconds
 
     def watch(frame, event, argument):
-        if time.monotonic() > end:
+        if time.process_time() > end:
             raise _TooLong
         return watch if frame.f_globals is namespace else None  # line by line only what the reader wrote
 

@@ -102,7 +102,8 @@ const claims = {
         }
         for (const answer of right) {
           await write(id, answer);
-          assert.match(await check(id), RIGHT, id);
+          const said = await check(id);
+          assert.match(said, RIGHT, `${id}: ${said}`);
           counts.right += 1;
         }
       }
