@@ -59,6 +59,8 @@
       this.showHintsInTurn([...section.querySelectorAll(":scope > details.hint")]);
       [this.answer, this.checks, this.solution] = ["answer", "check", "solution"].map((kind) => cell(kind)?.cell);
       if (!this.answer) return; // nothing runs here
+      const runFirst = (event) => this.tellBlank(this.answer) && event.stopImmediatePropagation();
+      this.answer.runButton.addEventListener("click", runFirst, { capture: true });
       this.checkButton = button("Check", () => this.check(this.answer));
       this.checkButton.ariaLabel = `Check the answer to ${this.name}`;
       this.answer.runButton.after(this.checkButton);
@@ -107,12 +109,16 @@
       this.checks.page.python.run(code, "<names>", { onStart() {}, onOutput() {} });
     }
 
-    /** Runs the cell and then what checks it; a blank is not run. */
+    /** Whether there is no answer yet, which is said and not run. */
+    tellBlank(cell) {
+      if (!/^\s*raise NotImplementedError/m.test(cell.code)) return false;
+      this.say("blank", "Not answered yet: put your answer in the place of the line that raises the error.");
+      return true;
+    }
+
+    /** Runs the cell and then what checks it. */
     async check(cell) {
-      if (/^\s*raise NotImplementedError/m.test(cell.code)) {
-        this.say("blank", "Not answered yet: put your answer in the place of the line that raises the error.");
-        return;
-      }
+      if (this.tellBlank(cell)) return;
       const code = cell.code;
       let error;
       let said = "";
