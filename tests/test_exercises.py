@@ -21,6 +21,7 @@ NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in sorted(FOL
 ANSWERS = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yml"))}
 EXERCISES = {name: cells for notebook in NOTEBOOKS.values() for name, cells in copies.exercises(notebook).items()}
 TRIED = {name: tried for answers in ANSWERS.values() for name, tried in answers.items()}
+BLANKS = {copies.blank(cells["answer"].source) for cells in EXERCISES.values()}
 WRONG = [(name, k) for name, tried in TRIED.items() for k in range(len(tried["wrong"]))]
 RIGHT = [(name, k) for name, tried in TRIED.items() for k in range(len(tried["right"]))]
 
@@ -168,6 +169,9 @@ def test_what_comes_back_in_disorder_can_be_graded():
     mended = copies.mended(back, notebook)
     nbformat.validate(mended)
     assert points(mended) == answers.keys()
+    for once in (copies.grade_id, lambda cell: cell.source):
+        values = [once(cell) for cell in mended.cells if once(cell) and cell.source not in BLANKS]
+        assert len(set(values)) == len(values)
 
 
 def test_an_answer_cannot_replace_its_check():
