@@ -7,7 +7,7 @@ BIN := .venv/bin
 # pip finds it where PyTorch's installation page says, or doesn't find it.
 TORCH := "torch==2.13.0+cpu; sys_platform == 'linux' and platform_machine == 'x86_64'" \
          "torch==2.13.0; sys_platform != 'linux' or platform_machine != 'x86_64'"
-CHAPTERS := $(wildcard chapters/*.ipynb)
+CHAPTERS := $(wildcard chapters/*.ipynb chapters/exercises/*.ipynb)
 SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # The folder itself is listed because its time changes when a page is removed.
 # .git/logs/HEAD changes with each commit, which the pages name.
@@ -23,7 +23,7 @@ endif
 .DELETE_ON_ERROR:
 # With -j one message would drown in the others.
 .NOTPARALLEL:
-.PHONY: foreign help book pdf slides serve test check-page chromium java tex bench mutants record lock clean
+.PHONY: foreign help book pdf slides serve test check-page chromium java tex bench mutants record lock clean nbgrader teacher
 
 help:
 	@echo "make book     build the book and say where to open it"
@@ -34,6 +34,8 @@ help:
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a few minutes"
 	@echo "make check-page  check the pages in a browser: also speed and HTML"
 	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour, or ONLY=metric"
+	@echo "make nbgrader have the exercises handed out and graded by the real nbgrader: takes ten minutes"
+	@echo "make teacher  write the exercises with all solutions, and a rubric, to _build/teacher"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
 	@echo "make lock     write both requirements.txt from pyproject.toml"
 	@echo "make clean    remove everything that these commands made"
@@ -114,13 +116,27 @@ bench: .venv/peers
 mutants: .venv/installed
 	$(BIN)/python tests/mutation/mutants.py $(ONLY)
 
+# Not part of `make test`, because it needs all of JupyterLab, and takes long.
+nbgrader: .venv/nbgrader
+	$(BIN)/python tests/nbgrader/grade.py
+
+.venv/nbgrader: .venv/installed tests/nbgrader/requirements.txt
+	$(BIN)/python -m pip install --no-deps --requirement tests/nbgrader/requirements.txt
+	@touch $@
+
+# Notebooks that were handed in: RECEIVE="one.ipynb two.ipynb"
+teacher: .venv/installed
+	$(BIN)/python page/exercise/teacher.py _build/teacher $(RECEIVE)
+	@echo "Open $(CURDIR)/_build/teacher"
+
 record: .venv/installed
 	$(BIN)/jupyter-nbconvert --to notebook --inplace --execute $(CHAPTERS) \
 	    --ExecutePreprocessor.record_timing=False \
 	    --ClearMetadataPreprocessor.enabled=True \
 	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
 	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
-	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=mystnb
+	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=mystnb \
+	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=nbgrader
 
 # One file for every supported Python and platform. It keeps the versions that it has;
 # remove requirements.txt first to have the newest of everything.
@@ -131,6 +147,8 @@ lock:
 	    --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --extra bench --constraint requirements.txt --universal --python-version 3.11 \
 	    --no-annotate --no-header | grep -vxFf requirements.txt > benchmarks/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra nbgrader --constraint requirements.txt --universal --python-version 3.11 \
+	    --no-annotate --no-header | grep -vxFf requirements.txt > tests/nbgrader/requirements.txt
 	$(BIN)/python -m pip install --no-deps --requirement requirements.txt
 	$(BIN)/npm --prefix page install --package-lock-only
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbCell
 
-collect_ignore = ["tests/mutation"]  # programs
+collect_ignore = ["tests/mutation", "tests/nbgrader"]  # programs
 
 ROOT = Path(__file__).parent
 

@@ -20,6 +20,7 @@ LAYERS = {
     "_kernels": set(),
     "_special": set(),
     "arrays": {"_kernels"},
+    "exercise": set(),
     "figures": set(),
     "metric": {"arrays", "_kernels", "norms"},
     "mahalanobis": {"arrays", "_kernels", "metric"},

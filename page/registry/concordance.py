@@ -399,7 +399,7 @@ class NoteLinks(SphinxTransform):
 
     def apply(self):
         path = Path(self.env.doc2path(self.env.docname))
-        if path.suffix != ".ipynb":
+        if path.suffix != ".ipynb" or path.parent.name == "exercises":  # these have labels of their own
             return
         cells = nbformat.read(path, as_version=4).cells
         labelled, links = {}, {}

@@ -1,7 +1,8 @@
 // Runs the cells of a page in the reader's browser: Run, Edit and Reset at each cell, Run all and Stop for the page.
 // Python is loaded on the first Run, the editor on the first Edit. A classic script, because modules don't load from
 // file://, where this one can at least say what is missing.
-// Each output is also an event, "cell-output", in the form of the notebook; "cell-end" tells how the run ended.
+// Each output is also an event, "cell-output", in the form of the notebook; "cell-end" tells how the run ended, and
+// "cell-change" what the code has become. The element of a cell has it as `cell`.
 
 (() => {
   "use strict";
@@ -147,13 +148,16 @@
 
     constructor(node, number, page) {
       Object.assign(this, { node, number, page });
+      node.cell = this;
       this.listing = node.querySelector(".cell_input > div");
+      this.storedListing = [...this.listing.querySelector("pre").childNodes];
       this.storedCode = this.code = this.listing.querySelector("pre").textContent.trimEnd();
       this.output = node.querySelector(".cell_output") ?? element("div", { class: "cell_output docutils container" });
       node.append(this.output);
       this.storedOutput = [...this.output.childNodes];
       this.storedFigure = this.output.querySelector("figure");
       this.storedText = this.storedFigure?.querySelector("img").alt;
+      this.isOfExercise = /\btag_(answer|check|solution)\b/.test(node.className);
       this.runButton = button("Run", `Run cell ${number}`, () => page.run(this));
       this.editButton = button("Edit", `Edit cell ${number}`, () => this.edit());
       this.resetButton = button("Reset", `Reset cell ${number}`, () => this.reset());
@@ -198,6 +202,18 @@
       this.code = code;
       this.hasRun = false;
       this.say("changed");
+      this.tell();
+    }
+
+    tell() {
+      this.node.dispatchEvent(new CustomEvent("cell-change", { detail: this.code, bubbles: true }));
+    }
+
+    /** Other code than the page's own, as it was left. */
+    write(code) {
+      this.code = code;
+      this.listing.querySelector("pre").textContent = code;
+      this.resetButton.disabled = false;
     }
 
     reset() {
@@ -206,10 +222,12 @@
       this.listing.hidden = false;
       this.hasRun &&= this.code === this.storedCode;
       this.code = this.storedCode;
+      this.listing.querySelector("pre").replaceChildren(...this.storedListing);
       this.output.replaceChildren(...this.storedOutput);
       this.resetButton.disabled = true;
       this.runButton.focus();
       this.say("");
+      this.tell();
     }
 
     async run(python) {
@@ -283,6 +301,8 @@
       this.allButton = button("Run all", "Run all cells", () => this.runAgain(this.cells));
       this.aboveButton = button("Run all above", "Run all above the bottom of the window", () => this.runAbove());
       this.stopButton = button("Stop", "Stop Python", () => this.stop());
+      this.hasExercises = this.cells.some((cell) => cell.isOfExercise);
+      this.allButton.hidden = this.hasExercises; // most of them are blank
       this.aboveButton.hidden = this.stopButton.hidden = true;
       this.progress = element("progress", { "aria-label": "Loaded" });
       this.progress.hidden = true;
@@ -315,11 +335,10 @@
       );
     }
 
-    /** Runs a cell, and before it those above that haven't run yet. */
-    run(cell) {
-      this.#enqueue(() =>
-        this.cells.filter((other) => other === cell || (other.number < cell.number && !other.hasRun)),
-      );
+    /** Runs a cell, and before it those above that haven't run yet; an exercise needs what is given, and no other. */
+    run(cell, before = []) {
+      const missing = (other) => other.number < cell.number && !other.hasRun && !other.isOfExercise;
+      return this.#enqueue(() => [...this.cells.filter((other) => other !== cell && missing(other)), ...before, cell]);
     }
 
     runAgain(cells) {
@@ -335,16 +354,19 @@
       const session = this.#session; // what was asked of a Python that has been stopped is not run
       this.controls.classList.add("active");
       this.allButton.hidden = true;
-      this.aboveButton.hidden = this.stopButton.hidden = false;
-      this.#queue = this.#queue.then(() => session === this.#session && this.#runCells(choose()));
+      this.aboveButton.hidden = this.hasExercises;
+      this.stopButton.hidden = false;
+      this.#queue = this.#queue.then(() => (session === this.#session ? this.#runCells(choose()) : undefined));
+      return this.#queue;
     }
 
     async #runCells(cells) {
       this.nameStop("Stop");
+      let end;
       for (const cell of cells) cell.say("waiting", "running");
       for (const [i, cell] of cells.entries()) {
         if (this.loading) this.say(`Running cell ${cell.number}`);
-        const end = await cell.run(this.python);
+        end = await cell.run(this.python);
         this.progress.hidden = true;
         if (end !== "ran") {
           const why = end === "failed" ? `cell ${cell.number} ended with an error` : "Python was stopped";
@@ -356,6 +378,7 @@
         if (cell === cells.at(-1)) this.announce(`Cell ${cell.number}${i ? " and those above it have" : " has"} run.`);
       }
       this.nameStop("Restart");
+      return end;
     }
 
     /** The same button stops what runs, and begins anew when nothing does. */
