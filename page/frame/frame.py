@@ -23,7 +23,7 @@ from sphinx.util.math import get_node_equation_number
 PAGE = Path(__file__).parents[1]
 FRAME = Path(__file__).parent
 
-# Fonts that are asked for at once, so that they are there when the page is first laid out: of text and code, of formulas.
+# Fonts of text and code, and of formulas, that are asked for at once: they are there when the page is first laid out.
 FONTSOURCE = PAGE / "node_modules" / "@fontsource"
 FACES = (
     "serif-4-latin-400-normal",
