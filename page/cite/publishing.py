@@ -46,6 +46,11 @@ def address(root=ROOT):
     return url and url.rstrip("/") + "/"
 
 
+def permanent_address(root=ROOT):
+    """Where this version stays when there are later ones, if the book is published."""
+    return address(root) and f"{address(root)}v{citation(root)['version']}/"
+
+
 def repository(root=ROOT):
     return citation(root).get("repository-code", "").removesuffix("/").removesuffix(".git")
 

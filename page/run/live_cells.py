@@ -1,4 +1,4 @@
-"""What the book needs for its cells to run in the reader's browser, and its notebooks as one archive."""
+"""What the book needs for its cells to run in the reader's browser, and a link to its notebooks."""
 
 import hashlib
 import json
@@ -21,22 +21,17 @@ from natgrad.figures import DRAGGABLE
 
 RUN = Path(__file__).parent
 PYTHON = RUN / "python"  # made by assemble_python.py
+WHEEL = "natgrad-*.whl"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that an archive depends on its content alone
-
-NOTEBOOKS_README = """\
-The notebooks of the book, with their outputs, and natgrad, the package that they use.
-With Python 3.11 or newer, and in a virtual environment if you like:
-
-    python -m pip install "./{wheel}[chapters]" jupyterlab
-    jupyter lab
-"""
 
 
 def archive(path, files):
     """A zip file of the files, name -> content, always the same bytes for the same files."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name, content in files.items():
-            target.writestr(zipfile.ZipInfo(name, LONG_AGO), content, zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(name, LONG_AGO)
+            entry.external_attr = 0o644 << 16
+            target.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
 
 def build_wheel(folder):
@@ -95,9 +90,7 @@ def put_python_into_the_book(app):
         }
         archive(Path(temporary, "cells.zip"), files)
         add_package(folder, lock, "cells", ["natgrad"], Path(temporary, "cells.zip"))
-        notebooks = {path.name: path.read_bytes() for path in sorted(Path(app.srcdir, "chapters").glob("*.ipynb"))}
-        notebooks |= {wheel.name: wheel.read_bytes(), "README.txt": NOTEBOOKS_README.format(wheel=wheel.name).encode()}
-        archive(Path(app.outdir, "notebooks.zip"), notebooks)
+        shutil.copy(wheel, app.outdir)  # where the notebooks install it from
     (folder / "lock.json").write_text(json.dumps(lock))
     (ipython,) = [file for file in metadata.files("ipython") if file.name == "LICENSE"]
     with (folder / "licences.txt").open("a", encoding="utf-8") as licences:
