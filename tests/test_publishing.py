@@ -1,5 +1,6 @@
 """The book names no address before it has one; then its links, sitemap, buttons and entries follow from two lines."""
 
+import json
 import os
 import re
 import shutil
@@ -55,7 +56,7 @@ def build(folder, **addresses):
 def addresses(page):
     """The hosts that a page names, apart from namespaces and from what Sphinx says of itself."""
     found = re.findall(r'https?://[^"\'\s<>})]+', page)
-    credit = r"https?://(www\.w3\.org|sphinx-book-theme|www\.sphinx|pydata|cdn\.jsdelivr\.net/npm/mathjax|ebp\.|docs\.)"
+    credit = r"https?://(www\.w3\.org|schema\.org|creativecommons\.org|sphinx-book-theme|www\.sphinx|pydata|cdn\.jsdelivr\.net/npm/mathjax|ebp\.|docs\.)"
     return {address for address in found if not re.match(credit, address)}
 
 
@@ -65,6 +66,7 @@ def test_without_an_address_there_is_none(tmp_path):
     for name in ("index.html", "chapter.html"):
         assert not addresses(book[name])
         assert "canonical" not in book[name]
+        assert "cite-as" not in book[name]
         assert "Binder" not in book[name]
         assert "Colab" not in book[name]
         assert f"Version {natgrad.__version__}" in book[name]
@@ -79,21 +81,52 @@ def test_with_an_address_everything_leads_there(tmp_path):
     places = [place.text for place in ElementTree.fromstring(book["sitemap.xml"]).iter() if place.tag.endswith("loc")]
     assert places == [f"{URL}/", f"{URL}/chapter.html"]
     assert f"Sitemap: {URL}/sitemap.xml" in book["robots.txt"].splitlines()
-    path = "example/natgrad"
-    assert f"https://mybinder.org/v2/gh/{path}/main?urlpath=lab/tree/chapter.ipynb" in book["chapter.html"]
-    assert f"https://colab.research.google.com/github/{path}/blob/main/chapter.ipynb" in book["chapter.html"]
+    path, version = "example/natgrad", f"v{natgrad.__version__}"
+    binder = f"https://mybinder.org/v2/gh/{path}/notebooks-{version}?urlpath=lab/tree/chapter.ipynb"
+    colab = f"https://colab.research.google.com/github/{path}/blob/notebooks-{version}/chapter.ipynb"
+    assert binder in book["chapter.html"]
+    assert colab in book["chapter.html"]
+    assert f"/{path}/main" not in book["chapter.html"]
+    assert f"/{path}/blob/main" not in book["chapter.html"]
     assert f'href="{SOURCE}"' in book["chapter.html"]
     assert f'href="{SOURCE}/issues/new?' in book["chapter.html"]
-    assert f"git+{SOURCE}" in book["index.html"]
-    assert f"url = {{{URL}}}" in re.sub("<.*?>", "", book["index.html"])
+    assert f"url = {{{URL}/{version}/}}" in re.sub("<.*?>", "", book["index.html"])
+    for name, place in {"index.html": "", "chapter.html": "chapter.html"}.items():
+        assert f'<link rel="cite-as" href="{URL}/{version}/{place}">' in book[name]
+        assert f'<meta name="citation_public_url" content="{URL}/{version}/{place}">' in book[name]
+        (data,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', book[name])
+        assert json.loads(data)["url"] == f"{URL}/{version}/{place}"
+    assert f'<a href="{URL}/{version}/">stays here</a>' in book["chapter.html"]
+
+
+def test_every_page_says_what_it_is_to_reference_managers(tmp_path):
+    book = build(tmp_path)
+    for name, title in {"index.html": publishing.citation(ROOT)["title"], "chapter.html": "Natural gradients"}.items():
+        assert f'<meta name="citation_title" content="{title}">' in book[name]
+        assert '<meta name="citation_author" content="The natgrad contributors">' in book[name]
+        (data,) = re.findall(r'<script type="application/ld\+json">(.*?)</script>', book[name])
+        data = json.loads(data)
+        assert data["name"] == title
+        whole = data.get("isPartOf", data)
+        assert whole["@type"] == "Book"
+        assert whole["version"] == natgrad.__version__
+        assert whole["author"] == [{"@type": "Organization", "name": "The natgrad contributors"}]
 
 
 def test_the_entry_names_the_version_and_one_author():
     entry = publishing.bibtex(ROOT)
     assert re.match(r"@misc\{natgrad\d{4},\n", entry)
     assert "author = {{The natgrad contributors}}," in entry
-    assert f"note = {{Version {natgrad.__version__}" in entry
+    assert f"howpublished = {{Version {natgrad.__version__}" in entry
+    assert "month = nov" in entry  # a name that every style knows
     assert entry.count("{") == entry.count("}")
+
+
+def test_what_zenodo_is_told_is_what_the_citation_file_says():
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text(encoding="utf-8"))
+    details = publishing.citation(ROOT)
+    assert {zenodo[key] == details[key] for key in ("title", "version", "keywords")} == {True}
+    assert [one["name"] for one in zenodo["creators"]] == [one["name"] for one in details["authors"]]
 
 
 def test_the_note_is_cited_too():

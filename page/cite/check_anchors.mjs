@@ -57,12 +57,29 @@ const claims = {
     const entry = await copy(page, "equation-eq-2-1-basis", "Copy BibTeX");
     assert.match(entry, /^@misc\{natgrad\d{4}-equation-eq-2-1-basis,\n/);
     assert.match(entry, /author = \{\{The natgrad contributors\}\},/);
-    assert.match(entry, /note = \{Equation \(2\.2\)\. Version \d+\.\d+\.\d+/);
-    assert.ok(entry.endsWith(`,\nurl = {${CHAPTER}#equation-eq-2-1-basis}\n}`), entry);
+    assert.match(entry, /howpublished = \{Equation \(2\.2\)\. Version \d+\.\d+\.\d+/);
+    assert.doesNotMatch(entry, /127\.0\.0\.1|file:/); // where nobody else finds it
     await page.keyboard.press("Escape");
-    assert.match(await copy(page, "fig-2-5", "Copy BibTeX"), /note = \{Figure 2\.\d\. Version/);
+    assert.match(await copy(page, "fig-2-5", "Copy BibTeX"), /howpublished = \{Figure 2\.\d\. Version/);
     await page.keyboard.press("Escape");
-    assert.match(await copy(page, "sec-2-4", "Copy BibTeX"), /note = \{Section 2\.4\. Version/);
+    assert.match(await copy(page, "sec-2-4", "Copy BibTeX"), /howpublished = \{Section 2\.4\. Version/);
+    await page.keyboard.press("Escape");
+    const command = await copy(page, "equation-eq-2-1-basis", "Copy \\cite");
+    assert.match(command, /^\\cite\[\{Equation \(2\.2\)\}\]\{natgrad\d{4}\}$/);
+  },
+  async "an entry has the address of the version that is published, or of the server that others reach"() {
+    const page = await open(CHAPTER);
+    const published = "https://example.org/v1/chapters/2.html";
+    await page.route("**/chapters/2_mahalanobis_distances.html", async (route) => {
+      const body = await (await route.fetch()).text();
+      await route.fulfill({
+        body: body.replace(/data-permanent="[^"]*"/, `data-permanent="${published}"`),
+        contentType: "text/html",
+      });
+    });
+    await settle(page, CHAPTER);
+    const entry = await copy(page, "sec-2-4", "Copy BibTeX");
+    assert.ok(entry.endsWith(`,\n  url = {${published}#sec-2-4}\n}`), entry);
   },
   async "by keyboard alone, and Escape leads back"() {
     const page = await open(CHAPTER);

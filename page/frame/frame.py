@@ -83,7 +83,7 @@ LOADING = {
     "base": ["href"],
 }
 # A link that only says something about the page.
-SAYING = {"alternate", "author", "canonical", "index", "license", "next", "prev", "search"}
+SAYING = {"alternate", "author", "canonical", "cite-as", "index", "license", "next", "prev", "search"}
 FOREIGN = re.compile(r"(?:[a-z]+:)?//", re.IGNORECASE)
 FOREIGN_IN_CSS = re.compile(r"(?:url\(\s*|@import\s+)['\"]?(?:[a-z]+:)?//[^)'\"\s]*", re.IGNORECASE)
 

@@ -71,8 +71,10 @@ def read(name, notebook, source):
         if cell.cell_type == "markdown"
         for tag in re.findall(r"\\tag\{([\d.]+)\}", cell.source)
     ]
-    if len(tags) != equations or len(set(tags)) != equations:
-        yield f"{name}: {equations} equations with a label, but the numbers {', '.join(tags)}"
+    page = (BOOK / "chapters" / name).with_suffix(".html").read_text(encoding="utf-8")
+    numbers = re.findall(r'class="eqno"><a [^>]*>\(([\d.]+)\)</a>', page)
+    if not len(tags) == len(numbers) == equations or tags != numbers:
+        yield f"{name}: {equations} labels of equations, but the numbers {tags}, and on the page {numbers}"
 
 
 def run(notebook, folder):

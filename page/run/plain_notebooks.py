@@ -25,8 +25,9 @@ With Python 3.11 or newer, and in a virtual environment if you like:
 """
 # Not natgrad[chapters]: with its exact versions, numpy would be replaced where Colab has it loaded already.
 ORIGIN = """\
-# A copy of "{title}" in
-# {book}, {edition}{place}.
+# A copy of "{title}" in the book
+# {book},
+# {edition}{place}.
 # Its cells need natgrad, the book's package: where it is missing, this cell installs it{origin}.
 # If pip then replaces packages that are in use, restart Python.
 import importlib.util
