@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -183,7 +184,63 @@ def test_the_workflow_tests_every_supported_python(workflow):
 
 def test_the_workflow_may_do_no_more_than_it_needs(workflow):
     assert workflow["permissions"] == {"contents": "read"}
-    assert workflow["jobs"]["publish"]["permissions"] == {"pages": "write", "id-token": "write"}
+    permissions = {"contents": "write", "pages": "write", "id-token": "write"}
+    assert workflow["jobs"]["publish"]["permissions"] == permissions
     assert "permissions" not in workflow["jobs"]["test"]
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
     assert all(re.fullmatch(r"actions/[a-z-]+@[0-9a-f]{40}", action) for action in used)
+
+
+GH = """#!/usr/bin/env bash
+# Releases are folders here; only the words that publish.sh uses are known.
+set -euo pipefail
+cd RELEASES
+case "$1 $2" in
+    "auth setup-git") ;;
+    "release view") test -d "$3" ;;
+    "release create") mkdir "$3" ;;
+    "release upload") cp "${@:5}" "$3" ;;
+    "release list") ls ;;
+    "release download") cp "$3/$5" "$7" ;;
+    *) exit 1 ;;
+esac
+"""
+
+
+def test_every_version_stays_where_it_is_when_there_is_a_later_one(tmp_path, monkeypatch):
+    releases, programs, clone = (tmp_path / name for name in ("releases", "bin", "clone"))
+    for folder in (releases, programs, clone):
+        folder.mkdir()
+    (programs / "gh").write_text(GH.replace("RELEASES", str(releases)))
+    (programs / "gh").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    git(tmp_path, "init", "--bare", "origin.git")
+    git(clone, "init")
+    git(clone, "remote", "add", "origin", str(tmp_path / "origin.git"))
+    for version in ("1.0.0", "1.1.0", "1.1.0"):  # the last time once more, as after a failure
+        book, site = tmp_path / f"book-{version}", tmp_path / "site"
+        shutil.rmtree(book, ignore_errors=True)
+        shutil.rmtree(site, ignore_errors=True)
+        book.mkdir()
+        site.mkdir()
+        (book / "index.html").write_text(f"Version {version}")
+        (book / "natural-gradients.pdf").write_text("PDF")
+        (book / f"natgrad-{version}-py3-none-any.whl").write_text("wheel")
+        with zipfile.ZipFile(book / "notebooks.zip", "w") as archive:
+            archive.writestr("1.ipynb", version)
+            archive.write(book / f"natgrad-{version}-py3-none-any.whl", f"natgrad-{version}-py3-none-any.whl")
+        script = ROOT / ".github" / "publish.sh"
+        subprocess.run([script, f"v{version}", book, site], cwd=clone, check=True, capture_output=True)
+    pages = {str(path.relative_to(site)): path.read_text() for path in site.rglob("index.html")}
+    assert pages == {
+        "index.html": "Version 1.1.0",
+        "v1.0.0/index.html": "Version 1.0.0",
+        "v1.1.0/index.html": "Version 1.1.0",
+    }
+    assets = {path.name for path in (releases / "v1.0.0").iterdir()}
+    kinds = ("-html.zip", ".pdf", "-notebooks.zip")
+    assert assets == {f"natural-gradients-v1.0.0{kind}" for kind in kinds} | {"natgrad-1.0.0-py3-none-any.whl"}
+    git(tmp_path, "clone", "--branch", publishing.NOTEBOOKS.format(version="1.0.0"), "origin.git", "opened")
+    assert (tmp_path / "opened" / "chapters" / "1.ipynb").read_text() == "1.0.0"
+    wheel = (tmp_path / "opened" / "binder" / "requirements.txt").read_text().split("[")[0]
+    assert (tmp_path / "opened" / wheel).exists()

@@ -60,7 +60,6 @@ UNUSED = [
     "_static/**/fontawesome.js*",
     "_static/**/*.ttf",
     "_static/**/*macros.html",
-    "_static/**/fa-brands*",
     "_static/locales/**/*.*",
 ]
 
@@ -342,7 +341,9 @@ def finish(app, error):
     if error or app.builder.name != "html":
         return
     problems, unused, folder = [], set(MENDED), Path(app.outdir)
-    for pattern in UNUSED:
+    # The one brand is that of the place where the source is published.
+    brands = [] if app.config.html_theme_options.get("repository_url") else ["_static/**/fa-brands*"]
+    for pattern in UNUSED + brands:
         for path in folder.glob(pattern):
             path.unlink()
     extend_search(app)
