@@ -6,6 +6,8 @@ for Binder, Colab and the repository.
 """
 
 import json
+import re
+import shutil
 import subprocess
 from datetime import date
 from functools import cache
@@ -118,6 +120,22 @@ def bibtex(root=ROOT):
 def bibtex_of_the_note(folder=ROOT / "chapters"):
     entries = (folder / "references.bib").read_text(encoding="utf-8").split("\n\n")
     return next(entry.strip() for entry in entries if entry.startswith("@misc{madsen2016,"))
+
+
+def package(folder, root=ROOT):
+    """Copy what the package is built from: with addresses, which PyPI and pip show, if there are any."""
+    version = f"v{citation(root)['version']}"
+    shutil.copytree(root / "natgrad", folder / "natgrad", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(root / "LICENSE", folder)
+    project, readme = ((root / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "README.md"))
+    if address(root) and repository(root):
+        urls = {"Homepage": address(root), "Documentation": f"{permanent_address(root)}chapters/api.html"}
+        urls |= {"Source": repository(root), "Issues": f"{repository(root)}/issues"}
+        project += "\n[project.urls]\n" + "".join(f'{name} = "{url}"\n' for name, url in urls.items())
+        readme = re.sub(r"\]\(chapters/_static/", f"]({permanent_address(root)}_static/", readme)
+        readme = re.sub(r"\]\((?![a-z]+:)", f"]({repository(root)}/blob/{version}/", readme)
+    (folder / "pyproject.toml").write_text(project, encoding="utf-8")
+    (folder / "README.md").write_text(readme, encoding="utf-8")
 
 
 class Citing(SphinxDirective):

@@ -13,6 +13,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from unittest import mock
 
+import publishing
 from docutils import nodes
 from flit_core.wheel import make_wheel_in
 from sphinx.errors import ExtensionError
@@ -36,8 +37,9 @@ def archive(path, files):
 
 def build_wheel(folder):
     """The package as a wheel: without the times of its files, which each checkout has its own of."""
+    publishing.package(folder / "package")
     with mock.patch.dict(os.environ, SOURCE_DATE_EPOCH="315532800"):  # 1980, the first time that a zip file can hold
-        return make_wheel_in(RUN.parents[1] / "pyproject.toml", folder).file
+        return make_wheel_in(folder / "package" / "pyproject.toml", folder).file
 
 
 def checksum(*contents):
