@@ -23,7 +23,7 @@ endif
 .DELETE_ON_ERROR:
 # With -j one message would drown in the others.
 .NOTPARALLEL:
-.PHONY: foreign help book pdf serve test check-page chromium java bibtex tex bench mutants record lock clean
+.PHONY: foreign help book pdf serve test check-page chromium java bibtex browsers nginx tex bench mutants record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
@@ -65,10 +65,10 @@ serve: book
 # Each check prints one line, and what is wrong; all of them are run.
 # Those that take minutes, or need more than Chromium, are left to `make check-page`.
 CHECKS := $(wildcard page/*/check_*.mjs)
-QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_entries.mjs,$(CHECKS))
+QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
 check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
-check-page: book chromium java bibtex
+check-page: book chromium java bibtex browsers nginx
 	@$(call check,$(CHECKS))
 
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
@@ -80,6 +80,16 @@ chromium: page/node_modules/checks
 java:
 	@java -version 2> /dev/null || { apt-get update && apt-get install --yes --no-install-recommends default-jre-headless; } || { \
 	    echo "The check of the HTML needs Java: install it." >&2; exit 1; }
+
+# Firefox and WebKit as Debian has them; WebKit needs a display, which Xvfb is.
+browsers:
+	@which firefox-esr WebKitWebDriver Xvfb > /dev/null || \
+	    { apt-get update && apt-get install --yes --no-install-recommends firefox-esr webkit2gtk-driver xvfb; } || { \
+	    echo "The checks need Debian's firefox-esr, webkit2gtk-driver and xvfb: install them." >&2; exit 1; }
+
+nginx:
+	@test -x /usr/sbin/nginx || { apt-get update && apt-get install --yes --no-install-recommends nginx-light; } || { \
+	    echo "The check of the servers needs nginx: install it." >&2; exit 1; }
 
 # For the check of the entries that pages offer: what others print them with.
 bibtex:
