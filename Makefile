@@ -11,7 +11,7 @@ CHAPTERS := $(wildcard chapters/*.ipynb chapters/exercises/*.ipynb)
 SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # The folder itself is listed because its time changes when a page is removed.
 # .git/logs/HEAD changes with each commit, which the pages name.
-SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/*/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
+SOURCES := _config.yml _toc.yml CITATION.cff README.md LICENSE $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/*/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
 SOURCES += $(wildcard page/drag/figures/*.js)
 
@@ -23,7 +23,7 @@ endif
 .DELETE_ON_ERROR:
 # With -j one message would drown in the others.
 .NOTPARALLEL:
-.PHONY: foreign help book pdf slides serve test check-page chromium java tex bench mutants record lock clean nbgrader teacher
+.PHONY: foreign help book pdf slides serve test check-page chromium java tex bench mutants record lock clean nbgrader teacher bibtex browsers nginx
 
 help:
 	@echo "make book     build the book and say where to open it"
@@ -69,12 +69,12 @@ serve: book
 	$(BIN)/node page/serve.mjs
 
 # Each check prints one line, and what is wrong; all of them are run.
-# Those that take minutes, or need Java, are left to `make check-page`.
+# Those that take minutes, or need more than Chromium, are left to `make check-page`.
 CHECKS := $(wildcard page/*/check_*.mjs)
-QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs,$(CHECKS))
+QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
 check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
-check-page: book chromium java
+check-page: book chromium java bibtex browsers nginx
 	@$(call check,$(CHECKS))
 
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
@@ -86,6 +86,22 @@ chromium: page/node_modules/checks
 java:
 	@java -version 2> /dev/null || { apt-get update && apt-get install --yes --no-install-recommends default-jre-headless; } || { \
 	    echo "The check of the HTML needs Java: install it." >&2; exit 1; }
+
+# Firefox and WebKit as Debian has them; WebKit needs a display, which Xvfb is.
+browsers:
+	@which firefox-esr WebKitWebDriver Xvfb > /dev/null || \
+	    { apt-get update && apt-get install --yes --no-install-recommends firefox-esr webkit2gtk-driver xvfb; } || { \
+	    echo "The checks need Debian's firefox-esr, webkit2gtk-driver and xvfb: install them." >&2; exit 1; }
+
+nginx:
+	@test -x /usr/sbin/nginx || { apt-get update && apt-get install --yes --no-install-recommends nginx-light; } || { \
+	    echo "The check of the servers needs nginx: install it." >&2; exit 1; }
+
+# For the check of the entries that pages offer: what others print them with.
+bibtex:
+	@{ which bibtex pdflatex pandoc && kpsewhich plainnat.bst; } > /dev/null || \
+	    { apt-get update && apt-get install --yes --no-install-recommends texlive-latex-base pandoc; } || { \
+	    echo "The check of the BibTeX entries needs TeX Live and pandoc: install them." >&2; exit 1; }
 
 # For the PDF: LaTeX with its fonts, and what makes figures and reads the result.
 tex:

@@ -7,10 +7,17 @@ A drawing becomes SVG, the same bytes on every run, so that a changed figure is 
 import io
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
+
+try:
+    from matplotlib import rc_context
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patheffects import withStroke
+except ModuleNotFoundError as error:
+    if error.name != "matplotlib":
+        raise
+    message = '`natgrad.figures` needs matplotlib, which is not installed: pip install "natgrad[chapters]"'
+    raise ModuleNotFoundError(message, name="matplotlib") from None
 
 # Okabe and Ito's palette, told apart by colour-blind readers; what each colour means is the same in every figure.
 colors = {

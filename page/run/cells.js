@@ -144,7 +144,10 @@
   }
 
   class Cell {
-    hasRun = false; // with the present code, in the present Python
+    ran; // the code that ran to its end in the present Python, if any did,
+    turn = 0; // which run of the page that was,
+    changed = 0; // and the first run with that code
+    holds = false; // whether that is the present code, after the present code of those above
 
     constructor(node, number, page) {
       Object.assign(this, { node, number, page });
@@ -200,9 +203,14 @@
 
     change(code) {
       this.code = code;
-      this.hasRun = false;
       this.say("changed");
+      if (this.ran === code) this.sayResult();
+      this.page.judge();
       this.tell();
+    }
+
+    sayResult() {
+      this.say(`ran in ${this.seconds.toFixed(this.seconds < 1 ? 2 : 1)} s`, "ran");
     }
 
     tell() {
@@ -220,7 +228,6 @@
       this.editor?.close();
       this.editor = undefined;
       this.listing.hidden = false;
-      this.hasRun &&= this.code === this.storedCode;
       this.code = this.storedCode;
       this.listing.querySelector("pre").replaceChildren(...this.storedListing);
       this.output.replaceChildren(...this.storedOutput);
@@ -228,6 +235,7 @@
       this.runButton.focus();
       this.say("");
       this.tell();
+      this.page.judge();
     }
 
     async run(python) {
@@ -243,11 +251,16 @@
         onOutput: (output) => this.show(output),
       });
       if (end === "ran" && !this.shown) this.output.replaceChildren();
-      const seconds = (performance.now() - began) / 1000;
-      this.hasRun = end === "ran" && this.code === code;
+      this.seconds = (performance.now() - began) / 1000;
       this.resetButton.disabled = false;
-      const texts = { ran: `ran in ${seconds.toFixed(seconds < 1 ? 2 : 1)} s`, failed: "error" };
-      this.say(texts[end] ?? "stopped", end in texts ? end : "stopped");
+      this.turn = this.page.nextTurn();
+      if (this.ran !== code || end !== "ran") this.changed = this.turn;
+      this.ran = end === "ran" ? code : undefined;
+      if (end === "failed") this.say("error", "failed");
+      else if (end !== "ran") this.say("stopped", "stopped");
+      else if (this.code === code) this.sayResult();
+      else this.say("changed");
+      this.page.judge();
       this.node.dispatchEvent(new CustomEvent("cell-end", { detail: end, bubbles: true }));
       return end;
     }
@@ -293,6 +306,7 @@
   class Page {
     #queue = Promise.resolve();
     #session = 0; // grows when Python is stopped
+    #turns = 0;
 
     constructor(controls, nodes) {
       this.controls = controls;
@@ -335,9 +349,9 @@
       );
     }
 
-    /** Runs a cell, and before it those above that haven't run yet; an exercise needs what is given, and no other. */
+    /** Runs a cell, and before it those above that don't hold; an exercise needs what is given, and no other. */
     run(cell, before = []) {
-      const missing = (other) => other.number < cell.number && !other.hasRun && !other.isOfExercise;
+      const missing = (other) => other.number < cell.number && !other.holds && !other.isOfExercise;
       return this.#enqueue(() => [...this.cells.filter((other) => other !== cell && missing(other)), ...before, cell]);
     }
 
@@ -348,6 +362,29 @@
     runAbove() {
       const seen = ({ node }) => node.closest("details:not([open])") ?? node; // a folded cell is where its line is
       this.runAgain(this.cells.filter((cell) => seen(cell).getBoundingClientRect().top < window.innerHeight));
+    }
+
+    nextTurn() {
+      return ++this.#turns;
+    }
+
+    /** Tells which results still hold: each cell may use what those above it made. */
+    judge() {
+      let newest = { changed: 0 }; // of the cells above, the one whose code changed last
+      let culprit; // what makes those below out of date
+      for (const cell of this.cells.filter(({ isOfExercise }) => !isOfExercise)) {
+        const asItRan = cell.ran === cell.code;
+        if (!asItRan) culprit ??= cell;
+        else if (cell.turn < newest.changed) culprit ??= newest;
+        cell.holds = !culprit;
+        const { state } = cell.node.dataset;
+        if (state === "ran" && culprit) cell.say(`out of date, because of cell ${culprit.number}`, "outdated");
+        if (state === "outdated" && !culprit) cell.sayResult();
+        if (cell.changed > newest.changed) newest = cell;
+      }
+      // What somebody wrote is not to be lost without a question; answers are remembered.
+      const edited = this.cells.some(({ code, storedCode, isOfExercise }) => code !== storedCode && !isOfExercise);
+      window.onbeforeunload = edited ? (event) => event.preventDefault() : null;
     }
 
     #enqueue(choose) {
@@ -392,14 +429,17 @@
       this.python.stop(why);
       if (this.stopButton.textContent === "Stop") return; // the cell that runs says so
       this.#forget();
-      for (const cell of this.cells) if (cell.node.dataset.state) cell.say("");
       this.announce(why);
     }
 
     #forget() {
       this.#session += 1;
       this.loading = undefined;
-      for (const cell of this.cells) cell.hasRun = false;
+      for (const cell of this.cells) {
+        cell.ran = undefined;
+        if (!["", "stopped"].includes(cell.node.dataset.state ?? "")) cell.say("");
+      }
+      this.judge();
     }
   }
 
