@@ -15,14 +15,12 @@ import numpy as np
 from . import arrays
 from .family import Family, filled
 
-# Imaginary steps, as a part of what they are added to, or of one where that is zero: their squares are nothing.
-STEP, STEP_AT_ZERO = 1e-20, 1e-120
+# The imaginary step, as a part of what it is added to: its square is nothing.
+STEP = 1e-20
 # The real step, and by how much a difference over it may be off, in units over which densities change.
 REAL_STEP, TOLERANCE = 1e-5, 1e-3
 # So many roundings may separate two ways to the same difference.
 ROUNDINGS = 16
-# Closer than this part of their size, numbers have a difference that rounding them makes worse.
-CLOSE = 0.05
 # The part of the length over which densities change that rounding θ may be: three digits are left.
 MOST_ROUNDING = 1e-3
 
@@ -54,7 +52,7 @@ class Reparametrized(Family):
     def __init__(self, family: Family, coordinates: Coordinates):
         self.family, self.coordinates = family, coordinates
         self.parameters, self.event = tuple(coordinates.parameters), family.event
-        self._discrete, self._block, self._observation = family._discrete, family._block, family._observation
+        self._discrete, self._observation = family._discrete, family._observation
         self._legendre = np.polynomial.legendre.leggauss(6)
 
     def __repr__(self) -> str:
@@ -62,57 +60,53 @@ class Reparametrized(Family):
 
     def _map(self, phi):
         """θ, or along an imaginary step its imaginary part; both have their coordinates first."""
-        at = np.moveaxis(phi, 0, -1)
-        if np.iscomplexobj(phi):
-            try:
-                with warnings.catch_warnings(category=np.exceptions.ComplexWarning, action="ignore"):
-                    found = np.asarray(
-                        self.coordinates.to_theta(at)
-                    ).imag  # zero, if it has become real: see `_jacobian`
-            except TypeError:
-                raise ValueError("`coordinates` must map complex numbers, too, but their map does not.") from None
-        else:
-            found = self.coordinates.to_theta(at)
-        found = arrays.numbers(found, "coordinates")
-        if found.shape != at.shape:
-            raise ValueError(f"`coordinates` must map {at.shape} to {at.shape}, but it is mapped to {found.shape}.")
+        at, imaginary = np.moveaxis(phi, 0, -1), np.iscomplexobj(phi)
+        try:
+            with warnings.catch_warnings(category=np.exceptions.ComplexWarning, action="ignore"):
+                found = self.coordinates.to_theta(at)
+        except TypeError:
+            if not imaginary:
+                raise
+            raise ValueError("`coordinates` must map complex numbers, too, but their map does not.") from None
+        # The imaginary part is zero if it has become real: see `_jacobian`.
+        found = arrays.numbers(np.asarray(found).imag if imaginary else found, "coordinates")
+        fits = found.shape == at.shape
+        arrays.must(fits, "coordinates", f"map {at.shape} to {at.shape}", f"it is mapped to {found.shape}")
         return np.ascontiguousarray(np.moveaxis(found, -1, 0))
 
     def _unpack(self, phi, name):
-        with np.errstate(all="ignore"):
-            theta = self._map(phi)
+        theta, columns = self._map(phi), phi.reshape(self.dim, -1).T
         try:
-            self.family._check(theta, name)
-            return self.family._unpack(theta, name), theta, phi
+            return self.family._inside(theta, name)[1], theta, phi
         except ValueError:
-            columns = phi.reshape(self.dim, -1).T
-        # Which of them it is, in the caller's own letters.
-        if len(columns) > 1:
-            for column in columns:
+            # Which of them it is, in the caller's own letters.
+            for column in columns if len(columns) > 1 else ():
                 self._unpack(column, name)
-        raise ValueError(f"`{name}` must be that of a density, but {self._named(columns[0])} is not.") from None
+            found = f"{self._named(columns[0])} is not"
+        arrays.must(False, name, "be that of a density", found)
 
     def _named(self, phi):
         return f"({', '.join(self.parameters)}) = ({', '.join(f'{v:.6g}' for v in phi)})"
 
     def _jacobian(self, unpacked):
         """∂θᵢ/∂φⱼ, shape (dim, dim, ...)."""
-        inner, theta, phi = unpacked
+        (inner, theta, phi), axes = unpacked, np.eye(self.dim)
         self._refuse_rounded(unpacked)
-        steps = np.where(phi == 0, STEP_AT_ZERO, STEP * np.abs(phi))
-        bend = REAL_STEP * np.where(phi == 0, 1, np.abs(phi))
-        unit, axes = self.family._unit(inner)[:, None], np.eye(self.dim).reshape(-1, self.dim, *[1] * (phi.ndim - 1))
-        along = lambda step: np.stack([self._map(phi + step * axis) for axis in axes], axis=1)
-        jacobian = along(1j * steps) / steps
-        error = np.abs(along(bend) - theta[:, None] - jacobian * bend) / unit
-        # What a step changes, in units of the densities, up to its own square and to rounding.
-        size = np.abs(jacobian * bend).max(axis=1, keepdims=True) / unit
-        allowed = TOLERANCE * size + ROUNDINGS * np.spacing(np.abs(theta))[:, None] / unit
-        if not ((error <= allowed).all() and (size > 0).all()):
-            raise ValueError(
-                "`coordinates` must map one to one by analytic functions, but real and imaginary steps find different "
-                f"slopes, or none, at {self._named(phi.reshape(self.dim, -1)[:, 0])} or another point given."
-            )
+        size, unit = np.where(phi == 0, 1, np.abs(phi)), self.family._unit(inner)[:, None]
+        along = lambda step: np.stack([self._map(phi + (axis * step.T).T) for axis in axes], axis=1)
+        jacobian = along(1j * STEP * size) / (STEP * size)
+        # What a real step changes, in units of the densities, up to its own square and to rounding.
+        change = jacobian * (REAL_STEP * size) / unit
+        error = np.abs((along(REAL_STEP * size) - theta[:, None]) / unit - change)
+        largest = np.abs(change).max(axis=1, keepdims=True)
+        right = error <= TOLERANCE * largest + ROUNDINGS * np.spacing(np.abs(theta))[:, None] / unit
+        arrays.must(
+            right.all() and (largest > 0).all(),
+            "coordinates",
+            "map one to one by analytic functions",
+            "real and imaginary steps find different slopes, or none, at "
+            f"{self._named(phi.reshape(self.dim, -1)[:, 0])} or another point given",
+        )
         return jacobian
 
     def _log_prob(self, phi, x):
@@ -135,32 +129,26 @@ class Reparametrized(Family):
         return found + found.swapaxes(0, 1)
 
     def _kl(self, phi0, phi1, step):
-        # θ₁ − θ₀ is the mean of J (φ₁ − φ₀) on the way from φ₀ to φ₁, by Gauss-Legendre, of which all digits are known.
-        # It is used where they are close, and it agrees with the difference of the two rounded θ to within rounding.
         self._refuse_rounded(phi0)
         self._refuse_rounded(phi1)
-        (theta0, t0, start), (theta1, t1, _) = phi0, phi1
-        (nodes, weights), difference, size = self._legendre, t1 - t0, np.abs(t0) + np.abs(t1)
-        close = np.abs(difference) < CLOSE * size
-        if (some := np.flatnonzero(close.any(axis=0))).size:
-            start, step, size = (v[:, some, None] for v in (start, step, size))
-            exact = self._map(start + (1 + nodes) / 2 * step + 1j * STEP * step) @ (weights / 2) / STEP
-            error = np.abs(exact - difference[:, some])
-            agrees = (error <= ROUNDINGS * arrays.EPS * size[..., 0]).all(axis=0)
-            difference[:, some] = np.where(agrees & close[:, some], exact, difference[:, some])
-        return self.family._kl(theta0, theta1, difference)
+        # θ₁ − θ₀ is the mean of J (φ₁ − φ₀) on the way from φ₀ to φ₁, by Gauss-Legendre, of which all digits are known.
+        # Where it isn't the difference of the two rounded θ to within rounding, these are far apart, or J isn't right.
+        (inner0, theta0, start), (inner1, theta1, _) = phi0, phi1
+        (nodes, weights), difference = self._legendre, theta1 - theta0
+        way = start[..., None] + step[..., None] * ((1 + nodes) / 2 + 1j * STEP)
+        mean = self._map(way) @ (weights / 2) / STEP
+        near = np.abs(mean - difference) <= ROUNDINGS * arrays.EPS * (np.abs(theta0) + np.abs(theta1))
+        return self.family._kl(inner0, inner1, np.where(near.all(axis=0), mean, difference))
 
     def _refuse_rounded(self, unpacked):
         # Logits of a coin that is nearly certain, for example, make a probability that is rounded to one.
         inner, theta, phi = unpacked
-        lost = np.spacing(np.abs(theta)) > MOST_ROUNDING * self.family._unit(inner)
-        lost &= (theta[:, None] != phi).all(axis=1)  # what is taken over as it is isn't rounded
+        rounded = (theta[:, None] != phi).all(axis=1)  # what is taken over as it is isn't
+        lost = (rounded & (np.spacing(np.abs(theta)) > MOST_ROUNDING * self.family._unit(inner))).any(axis=0)
         if lost.any():
-            i = np.unravel_index(np.argmax(lost.any(axis=0)), lost.shape[1:])
-            raise ValueError(
-                f"`theta` must keep its digits in the coordinates of the family, but {self._named(phi[:, *i])} is "
-                f"rounded there by more than {MOST_ROUNDING:g} of the length over which densities change."
-            )
+            at = self._named(phi.reshape(self.dim, -1)[:, np.argmax(lost)])
+            found = f"{at} is rounded there by more than {MOST_ROUNDING:g} of the length over which densities change"
+            arrays.must(False, "theta", "keep its digits in the coordinates of the family", found)
 
     def _chi2_is_finite(self, p, q):
         return self.family._chi2_is_finite(p[0], q[0])
@@ -188,10 +176,10 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     """
     arrays.instance(family, "family", Family)
     arrays.instance(coordinates, "coordinates", Coordinates)
-    arrays.function(coordinates.to_theta, "coordinates")
+    arrays.instance(coordinates.to_theta, "coordinates", Callable)
     names = coordinates.parameters
-    if not isinstance(names, (tuple, list)) or len(names) != family.dim:
-        raise ValueError(f"`coordinates` must have {family.dim} parameters, as `family`, but they have {names!r}.")
+    fits = isinstance(names, (tuple, list)) and len(names) == family.dim
+    arrays.must(fits, "coordinates", f"have {family.dim} parameters, as `family`", f"they have {names!r}")
     return Reparametrized(family, coordinates)
 
 

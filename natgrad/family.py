@@ -17,6 +17,8 @@ from ._quadrature import expectation
 
 # How large a parameter may be, and one over that how small: the inverse of a square still has room.
 LARGEST = 1e100
+# Numbers in a block of parameters: as many as fit into the cache with what is made of them.
+BLOCK = 1 << 14
 
 
 class Family(ABC):
@@ -71,13 +73,6 @@ class Family(ABC):
     _discrete = False
     # Which coordinates have to be positive, and what they are called.
     _positive: dict[int, str] = {}
-    # How many pairs of parameters `_kl` sees at a time: as many as fit into the cache.
-    _block = 1 << 13
-
-    def __init__(self, *theta, **named):
-        if theta or named:
-            name = type(self).__name__
-            raise TypeError(f"`theta` must be an argument of the methods of {name}(), but it is one of {name} itself.")
 
     def __repr__(self) -> str:
         names = self.parameters if self.dim <= 5 else (*self.parameters[:2], "…", self.parameters[-1])
@@ -91,8 +86,7 @@ class Family(ABC):
     def _unpack(self, theta: np.ndarray, name: str) -> Sequence[np.ndarray]:
         """The form in which the hooks want θ, given coordinates first; raise if it is outside of the family."""
         for i, label in self._positive.items():
-            if not theta[i].min() > 0:
-                refuse(theta[i], theta[i] <= 0, name, f"have a positive {label}")
+            refuse(theta[i], theta[i] <= 0, name, f"have a positive {label}")
         return tuple(theta)
 
     def _observation(self, x: np.ndarray) -> np.ndarray:
@@ -150,10 +144,10 @@ class Family(ABC):
         >>> Poisson().sample([3], 5, np.random.default_rng(0))
         array([2., 0., 7., 1., 4.])
         """
-        theta = self._theta(theta)
+        theta, unpacked = self._read(theta)
         size = tuple(arrays.count(n, "size") for n in (size if isinstance(size, tuple) else (size,)))
         arrays.instance(rng, "rng", np.random.Generator)
-        return self._last(self._sample(self._unpack(theta, "theta"), size + theta.shape[1:], rng))
+        return self._last(self._sample(unpacked, size + theta.shape[1:], rng))
 
     def expect(self, theta: ArrayLike, f: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature, shape (...), for θ of shape (dim,).
@@ -166,8 +160,8 @@ class Family(ABC):
         >>> Gaussian().expect([3, 2], lambda x: x**2).round(12)
         np.float64(9.5)
         """
-        arrays.function(f, "f")
-        return self._expect(self._point(theta)[1], lambda x: f(self._last(x)), "f")
+        arrays.instance(f, "f", Callable)
+        return self._expect(self._read(theta, "theta", ())[1], lambda x: f(self._last(x)), "f")
 
     def fisher(self, theta: ArrayLike) -> np.ndarray:
         """The Fisher information matrix F = E[SSᵀ], in closed form (sections 3.2 and 3.4): shape (..., dim, dim).
@@ -177,11 +171,11 @@ class Family(ABC):
         array([[0.5, 0. ],
                [0. , 2. ]])
         """
+        _, unpacked = self._read(theta)
         with np.errstate(all="ignore"):
-            found = filled(self._fisher(self._unpack(self._theta(theta), "theta")))
+            found = filled(self._fisher(unpacked))
             # No other entry is larger than the geometric mean of two of these, of which none is zero.
-            squares = np.einsum("ii...->i...", found)
-            arrays.in_range(squares, "theta", source=lambda: True)
+            arrays.in_range(np.einsum("ii...->i...", found), "theta", source=lambda: True)
         return np.moveaxis(found, (0, 1), (-2, -1))
 
     def kl(self, theta0: ArrayLike, theta1: ArrayLike) -> np.ndarray:
@@ -191,55 +185,37 @@ class Family(ABC):
         >>> Gaussian().kl([0, 1], [[0.1, 1], [1e-9, 1]])
         array([5.e-03, 5.e-19])
         """
-        whole = [arrays.vector(v, n, self.dim) for v, n in ((theta0, "theta0"), (theta1, "theta1"))]
-        shape = arrays.broadcast(theta0=whole[0].shape[:-1], theta1=whole[1].shape[:-1])
-        wide = [np.broadcast_to(theta, (*shape, self.dim)).reshape(-1, self.dim) for theta in whole]
-        found = np.empty(math.prod(shape))
-        with np.errstate(all="ignore"):
-            for start in range(0, found.size, self._block):
-                part = slice(start, start + self._block)
-                near, far = (theta[part].T.copy() for theta in wide)
-                self._check(near, "theta0")
-                self._check(far, "theta1")
-                moved = (near != far).any(axis=0)
-                kl = self._kl(self._unpack(near, "theta0"), self._unpack(far, "theta1"), far - near)
+        ends = [arrays.real(v, n, (..., self.dim)) for v, n in ((theta0, "theta0"), (theta1, "theta1"))]
+        shape = arrays.broadcast(theta0=ends[0].shape[:-1], theta1=ends[1].shape[:-1])
+        rows = [np.broadcast_to(theta, (*shape, self.dim)).reshape(-1, self.dim) for theta in ends]
+        found, step = np.empty(math.prod(shape)), max(16, BLOCK // self.dim)
+        for start in range(0, found.size, step):
+            part = slice(start, start + step)
+            near, p = self._inside(rows[0][part].T.copy(), "theta0")
+            far, q = self._inside(rows[1][part].T.copy(), "theta1")
+            moved = (near != far).any(axis=0)
+            with np.errstate(all="ignore"):
+                kl = self._kl(p, q, far - near)
                 found[part] = arrays.in_range(kl, "theta0", "theta1", source=lambda moved=moved: moved)
         return found.reshape(shape)[()]
 
-    def _check(self, theta: np.ndarray, name: str) -> None:
+    def _inside(self, theta: np.ndarray, name: str) -> tuple[np.ndarray, Sequence]:
+        """θ, given coordinates first, as it is and unpacked, or raise if it is out of range."""
         size = np.abs(theta)
         if not 1 / LARGEST <= size.min() <= size.max() <= LARGEST:
             outside = (size > LARGEST) | ((size < 1 / LARGEST) & (size > 0))
             refuse(theta, outside, name, f"be zero or between {1 / LARGEST:.0e} and {LARGEST:.0e} in size")
-
-    def _theta(self, value) -> np.ndarray:
-        theta = np.moveaxis(arrays.vector(value, "theta", self.dim), -1, 0)
-        self._check(theta, "theta")
-        return theta
-
-    def _point(self, value, name: str = "theta") -> tuple[np.ndarray, Sequence]:
-        """A single θ in float64, as it is and unpacked."""
-        theta = arrays.point(value, name, self.dim)
-        self._check(theta, name)
-        return theta, self._unpack(theta, name)
-
-    def _at(self, hook: Callable, theta, x) -> np.ndarray:
-        theta, x = self._theta(theta), self._numbers(x)
-        arrays.broadcast(theta=theta.shape[1:], x=self._batch(x))
         with np.errstate(all="ignore"):
-            return arrays.in_range(hook(self._unpack(theta, "theta"), self._first(x)), "theta", "x")[()]
+            return theta, self._unpack(theta, name)
 
-    def _numbers(self, x) -> np.ndarray:
-        # The outcomes of a coin may be called True and False.
-        if self._discrete and np.dtype(bool) == getattr(x, "dtype", type(x)):
-            x = np.multiply(x, 1.0)
-        return arrays.real(x, "x")
+    def _read(self, value: ArrayLike, name: str = "theta", lead: tuple = (...,)) -> tuple[np.ndarray, Sequence]:
+        return self._inside(np.moveaxis(arrays.real(value, name, (*lead, self.dim)), -1, 0), name)
 
-    def _batch(self, x: np.ndarray) -> tuple[int, ...]:
-        split = x.ndim - len(self.event)
-        if x.shape[split:] != self.event:
-            raise ValueError(f"`x` must hold observations of shape {self.event}, but its own shape is {x.shape}.")
-        return x.shape[:split]
+    def _at(self, hook: Callable, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
+        (theta, unpacked), x = self._read(theta), arrays.real(x, "x", (..., *self.event))
+        arrays.broadcast(theta=theta.shape[1:], x=x.shape[: x.ndim - len(self.event)])
+        with np.errstate(all="ignore"):
+            return arrays.in_range(hook(unpacked, self._first(x)), "theta", "x")[()]
 
     def _first(self, x: np.ndarray) -> np.ndarray:
         return self._observation(np.moveaxis(x, -1, 0) if self.event else x)
@@ -258,17 +234,15 @@ def filled(parts: Sequence) -> np.ndarray:
     # One array of components, or of rows of entries, that broadcast and may be plain numbers.
     if isinstance(parts, np.ndarray):
         return parts
-    if isinstance(parts[0], (list, tuple)):
-        entries = filled([entry for row in parts for entry in row])
-        return entries.reshape(len(parts), -1, *entries.shape[1:])
-    found = np.zeros((len(parts), *np.broadcast_shapes(*map(np.shape, parts))), np.result_type(*parts))
-    for i, part in enumerate(parts):
-        if np.ndim(part) or part:  # pages of zeros that are never written to cost nothing
-            found[i] = part
-    return found
+    nested = isinstance(parts[0], (list, tuple))
+    entries = [entry for row in parts for entry in row] if nested else parts
+    found = np.empty((len(entries), *np.broadcast_shapes(*map(np.shape, entries))))
+    for i, entry in enumerate(entries):
+        found[i] = entry
+    return found.reshape(len(parts), -1, *found.shape[1:]) if nested else found
 
 
-def refuse(x: np.ndarray, impossible: np.ndarray, name: str, condition: str) -> np.ndarray:
+def refuse(x: np.ndarray, impossible: np.ndarray, name: str, wanted: str) -> np.ndarray:
     if impossible.any():
-        raise ValueError(f"`{name}` must {condition}, but it contains {x[impossible][0]:.6g}.")
+        raise ValueError(f"`{name}` must {wanted}, but it contains {x[impossible][0]:.6g}.")
     return x

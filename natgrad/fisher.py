@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import arrays
 from .family import Family, filled
-from .metric import Dense, Metric
+from .metric import Metric, dense
 from .taylor import HESSIAN_STEP, _hessian, _steps
 
 # Numbers in a block of draws, which bounds the memory.
@@ -41,7 +41,7 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    _, unpacked = arrays.instance(family, "family", Family)._point(theta)
+    _, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
 
     def scores(x):
         with np.errstate(all="ignore"):
@@ -62,9 +62,9 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    theta, unpacked = arrays.instance(family, "family", Family)._point(theta)
+    theta, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
     unit = family._unit(unpacked)
-    theta, steps = _steps(theta, unit, HESSIAN_STEP, "theta")
+    theta, steps, _ = _steps(theta, unit, HESSIAN_STEP, "theta")
 
     def second(x):
         with np.errstate(all="ignore"):
@@ -87,28 +87,23 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     >>> bool(abs(value - Bernoulli().fisher([0.6])) < 4 * error)
     True
     """
-    _, unpacked = arrays.instance(family, "family", Family)._point(theta)
+    _, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
     size = arrays.count(size, "size", 2)
     arrays.instance(rng, "rng", np.random.Generator)
-    center, total, squares = None, 0.0, 0.0
-    # In blocks, so that memory is bounded.
-    step = max(2, BLOCK // family.dim**2)
+    mean, squares, step, unit = 0.0, 0.0, max(2, BLOCK // family.dim**2), family._unit(unpacked)
     with np.errstate(all="ignore"):
-        for part in (min(step, size - start) for start in range(0, size, step)):
-            scores = filled(family._score(unpacked, family._sample(unpacked, (part,), rng)))
-            if center is None:
-                # So that the largest score is about one, and neither its fourth power nor its error is out of range.
-                unit = np.ldexp(1.0, np.frexp(np.abs(scores).max(axis=-1))[1])
-            scores = scores / unit[:, None]
+        for done in range(0, size, step):
+            part = min(step, size - done)
+            # In units in which they are about one, so that no fourth power is out of range.
+            scores = filled(family._score(unpacked, family._sample(unpacked, (part,), rng))) * unit[:, None]
             products = scores[:, None] * scores
-            # From a number among them, so that little cancels where they are spread, and all where they aren't.
-            center = products[..., :1].copy() if center is None else center
-            products -= center
-            total, squares = total + products.sum(axis=-1), squares + (products * products).sum(axis=-1)
-        mean = total / size
-        error = np.sqrt(np.maximum(squares / size - mean**2, 0) / (size - 1))
-        units = np.outer(unit, unit)
-        return Estimate(*(arrays.in_range(part * units, "theta") for part in (center[..., 0] + mean, error)))
+            # The mean and the sum of squares about it of all so far, from those of two parts (Chan et al., 1983).
+            center = products.mean(axis=-1)
+            squares = squares + ((products - center[..., None]) ** 2).sum(axis=-1)
+            squares += (center - mean) ** 2 * done * part / (done + part)
+            mean = mean + (center - mean) * part / (done + part)
+        error = np.sqrt(squares / size / (size - 1))
+        return Estimate(*(arrays.in_range(found / np.outer(unit, unit), "theta") for found in (mean, error)))
 
 
 def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
@@ -123,4 +118,4 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     array([1., 2.])
     """
     fisher = arrays.instance(family, "family", Family).fisher(theta)
-    return Dense._from_factor(*arrays.positive_definite(fisher, "theta", "have a Fisher matrix that is"))
+    return dense(*arrays.positive_definite(fisher, "theta", "have a Fisher matrix that is"))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _kernels, arrays
-from .metric import Dense, Metric
+from .metric import Dense, Metric, dense
 
 
 class Diagonal(Metric):
@@ -25,20 +25,13 @@ class Diagonal(Metric):
 
     def __init__(self, entries: ArrayLike):
         self._entries = arrays.frozen(arrays.positive(entries, "entries"))
-        *batch, self.dim = self._entries.shape
-        self.batch = tuple(batch)
+        self.batch, self.dim = self._entries.shape[:-1], self._entries.shape[-1]
 
     def _apply(self, v):
         return self._entries * v
 
     def _solve(self, g):
         return g / self._entries
-
-    def _whiten(self, v):
-        return np.sqrt(self._entries) * v
-
-    def _unwhiten(self, w):
-        return w / np.sqrt(self._entries)
 
     def _damped(self, damping):
         return Diagonal(self._entries + damping)
@@ -73,12 +66,6 @@ class Dual(Metric):
     def _squared_dual_norm(self, g):
         return self._metric._squared_norm(g)
 
-    def _whiten(self, v):
-        return self._metric._whiten(self._metric._solve(v))  # |Lᵀ G⁻¹ v|² = vᵀ G⁻¹ v
-
-    def _unwhiten(self, w):
-        return self._metric._apply(self._metric._unwhiten(w))
-
 
 def euclidean(n: int) -> Metric:
     """The metric G = I of ordinary space in n dimensions.
@@ -101,7 +88,7 @@ def from_covariance(cov: ArrayLike) -> Metric:
     >>> from_covariance([[17, 11], [11, 13]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """
-    return Dual(Dense._from_factor(*arrays.positive_definite(cov, "cov")))
+    return Dual(dense(*arrays.positive_definite(cov, "cov")))
 
 
 def from_frame(frame: ArrayLike) -> Metric:
@@ -116,7 +103,7 @@ def from_frame(frame: ArrayLike) -> Metric:
     >>> from_frame([[4, 1], [2, 3]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """
-    return Dual(_of_columns(arrays.square(frame, "frame").mT, 1, "frame", "be invertible"))
+    return Dual(_of_columns(arrays.real(frame, "frame", (..., "n", "n")).mT, 1, "frame", "be invertible"))
 
 
 def from_scores(scores: ArrayLike) -> Metric:
@@ -131,14 +118,14 @@ def from_scores(scores: ArrayLike) -> Metric:
     array([[0.5, 0. ],
            [0. , 2. ]])
     """
-    scores = arrays.vector(scores, "scores")
-    if scores.ndim < 2 or scores.shape[-2] < scores.shape[-1]:
-        raise ValueError(f"`scores` must have at least as many rows as columns, but its shape is {scores.shape}.")
-    return _of_columns(scores, scores.shape[-2], "scores", "have independent columns")
+    scores = arrays.real(scores, "scores", (..., "N", "n"))
+    count, dim = scores.shape[-2:]
+    arrays.must(count >= dim, "scores", "have at least as many rows as columns", f"its shape is {scores.shape}")
+    return _of_columns(scores, count, "scores", "have independent columns")
 
 
-def _of_columns(a: np.ndarray, count: int, name: str, property: str) -> Dense:
-    """The metric AᵀA / count of an A with independent columns, shape (..., N, n)."""
+def _of_columns(a: np.ndarray, count: int, name: str, wanted: str) -> Dense:
+    # The metric AᵀA / count of an A with independent columns, shape (..., N, n).
     with np.errstate(all="ignore"):
         tensor = a.mT @ a / count
         # AᵀA = RᵀR for A = Q R with Q orthogonal; the signs make the diagonal of R positive.
@@ -148,5 +135,5 @@ def _of_columns(a: np.ndarray, count: int, name: str, property: str) -> Dense:
         # The condition number of R is the root of that of RᵀR.
         if not (squares > 0).all() or not _kernels.well_conditioned(r.mT, arrays.CONDITION**2):
             smallest = np.linalg.svd(r, compute_uv=False).min()
-            raise ValueError(f"`{name}` must {property}, but its smallest singular value is {smallest:.6g}.")
-    return Dense._from_factor(tensor, r.mT)
+            arrays.must(False, name, wanted, f"its smallest singular value is {smallest:.6g}")
+    return dense(tensor, r.mT)

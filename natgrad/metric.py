@@ -20,9 +20,8 @@ class Metric(Norm):
 
     A metric of your own sets `dim`, the number of coordinates n, and has two methods, which get arrays as those of a
     `Norm` do: `_apply(v)`, which is G v, and `_solve(g)`, which is G⁻¹ g. All else follows, and can be done better:
-    `_squared_norm(v)` and `_squared_dual_norm(g)` by sums of squares, which rounding can't make negative;
-    `_whiten(v)`, `_unwhiten(w)` and `_damped(damping)` if there is a factor of G, and if G + diag(λ) is cheap.
-    `batch` are the leading axes of G, () for one metric.
+    `_squared_norm(v)` and `_squared_dual_norm(g)` by sums of squares, which rounding can't make negative, and
+    `_damped(damping)` if G + diag(λ) is cheap. `batch` are the leading axes of G, () for one metric.
 
     Examples
     --------
@@ -39,6 +38,7 @@ class Metric(Norm):
     (Walk(n=3), array([1., 2., 2.]), array([0., 1., 0.]), np.float64(5.196152422706632))
     """
 
+    _kind = "metric"
     dim: int
 
     @abstractmethod
@@ -52,12 +52,6 @@ class Metric(Norm):
     def _squared_dual_norm(self, g: np.ndarray) -> np.ndarray:
         return np.vecdot(g, self._solve(g))
 
-    def _whiten(self, v: np.ndarray) -> np.ndarray:
-        raise ValueError(f"`metric` must hold a factor of G to whiten with, but it is {self}.")
-
-    def _unwhiten(self, w: np.ndarray) -> np.ndarray:
-        return self._whiten(w)
-
     def _damped(self, damping: np.ndarray) -> Metric:
         matrix = self.as_matrix()
         return Dense(0.5 * (matrix + matrix.mT) + damping[..., None] * np.eye(self.dim))
@@ -70,7 +64,7 @@ class Metric(Norm):
 
     def _steepest(self, g):
         v = self._solve(g)  # G⁻¹g / ‖g‖*
-        return v / _root(self._squared_dual_norm(g))[..., None]
+        return v / _root(np.vecdot(g, v))[..., None]
 
     @property
     def _shape(self):
@@ -118,34 +112,10 @@ class Metric(Norm):
         np.float64(2.0)
         """
         u, v = self._vectors(u=u, v=v)
+        # A small result is right if the vectors are nearly orthogonal, but not if they are short.
+        lost = lambda: u.any(axis=-1) & v.any(axis=-1) & (self._norm(u) * self._norm(v) < arrays.LOWEST)
         with np.errstate(all="ignore"):
-            # A small result is right if the vectors are nearly orthogonal, but not if they are short.
-            lost = lambda: u.any(axis=-1) & v.any(axis=-1) & (self._norm(u) * self._norm(v) < arrays.LOWEST)
             return arrays.in_range(np.asarray(np.vecdot(u, self._apply(v))), "u", "v", source=lost)[()]
-
-    def distance(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
-        """The distance ‖x − y‖ between points, shape (...).
-
-        >>> Dense([[1, 0], [0, 4]]).distance([4, 5], [1, 3])
-        np.float64(5.0)
-        """
-        return self._checked(self._norm, x=x, y=y)
-
-    def whiten(self, v: ArrayLike) -> np.ndarray:
-        """Take vectors v, shape (..., n), to coordinates w in which |w| = ‖v‖; refused without a factor of G.
-
-        >>> Dense([[4, 0], [0, 9]]).whiten([1, 2])
-        array([2., 6.])
-        """
-        return self._checked(self._whiten, 1, v=v)
-
-    def unwhiten(self, w: ArrayLike) -> np.ndarray:
-        """Take coordinates w of `whiten`, shape (..., n), back to vectors; normal ones to draws of covariance G⁻¹.
-
-        >>> Dense([[4, 0], [0, 9]]).unwhiten([2, 6])
-        array([1., 2.])
-        """
-        return self._checked(self._unwhiten, 1, w=w)
 
     def damped(self, damping: ArrayLike) -> Metric:
         """The metric G + λI for a positive number λ, or G + diag(λ) for one in the units of each coordinate.
@@ -154,10 +124,7 @@ class Metric(Norm):
         array([[6., 2.],
                [2., 6.]])
         """
-        array = arrays.positive(np.atleast_1d(arrays.real(damping, "damping")), "damping")
-        if array.shape not in ((1,), (self.dim,)):
-            raise ValueError(f"`damping` must be one number or {self.dim}, but its shape is {array.shape}.")
-        return self._damped(array)
+        return self._damped(arrays.each(damping, "damping", self.dim))
 
     def as_matrix(self) -> np.ndarray:
         """G itself, shape (*batch, n, n).
@@ -172,8 +139,8 @@ class Metric(Norm):
 
 
 def _root(squared: np.ndarray) -> np.ndarray:
-    """The root of sums of squares, zero where they have lost their digits: `arrays.in_range` sees to that."""
-    return np.sqrt(squared if np.min(squared) >= arrays.LOWEST else np.where(squared < arrays.LOWEST, 0, squared))
+    # Zero where squares have lost their digits: `arrays.in_range` sees to that.
+    return np.sqrt(np.where(squared < arrays.LOWEST, 0, squared))
 
 
 class Dense(Metric):
@@ -192,44 +159,31 @@ class Dense(Metric):
     def __init__(self, tensor: ArrayLike):
         self._hold(*arrays.positive_definite(tensor, "tensor"))
 
-    @classmethod
-    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray) -> Dense:
-        metric = cls.__new__(cls)
-        metric._hold(tensor, factor)
-        return metric
-
-    def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
-        *batch, self.dim, _ = tensor.shape
-        self.batch, self._tensor, self._factor = tuple(batch), arrays.frozen(tensor), factor
+    def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> Dense:
+        self.batch, self.dim = tensor.shape[:-2], tensor.shape[-1]
+        self._tensor, self._factor = arrays.frozen(tensor), factor
+        return self
 
     @cached_property
     def _inverse_factor(self) -> np.ndarray:
         return _kernels.inverse_of_lower(self._factor)
 
-    def _times(self, matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
-        # One matrix and many vectors make one product of matrices, which is quicker.
-        return np.matvec(matrix, v) if self.batch else v @ matrix.T
-
     def _apply(self, v):
-        return self._times(self._tensor, v)
+        return _kernels.products(self._tensor, v)
 
     def _solve(self, g):
         return _kernels.solve(self._factor, g)
 
-    def _whiten(self, v):
-        return self._times(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
-
-    def _unwhiten(self, w):
-        return self._solve(self._times(self._factor, w))  # L⁻ᵀw = G⁻¹L w
-
     def _squared_norm(self, v):
-        if self.batch or v.size < self.dim**2:
-            w = self._whiten(v)
-            return np.vecdot(w, w)
-        return _kernels.squared_lengths(self._factor.T, v)
+        return _kernels.squared_lengths(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
 
     def _squared_dual_norm(self, g):
         if self.batch or g.size < self.dim**2:  # for so few no inverse is worth its while
             w = _kernels.solve(self._factor, g, twice=False)  # |L⁻¹g|² = gᵀG⁻¹g
             return np.vecdot(w, w)
         return _kernels.squared_lengths(self._inverse_factor, g)
+
+
+def dense(tensor: np.ndarray, factor: np.ndarray) -> Dense:
+    # Of what is known to be positive definite.
+    return Dense.__new__(Dense)._hold(tensor, factor)

@@ -23,25 +23,11 @@ class Norm(ABC):
     - `_norm(v)` and `_dual_norm(g)`, which take the last axis away;
     - `_steepest(g)`, for g other than zero a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of them.
 
-    `_axes` is the number of axes that hold coordinates, if it isn't one, `_shape` their shape, if only one will do.
-
-    Examples
-    --------
-    >>> class Taxi(Norm):
-    ...     "Two coordinates; streets run along the axes."
-    ...     def _norm(self, v):
-    ...         return abs(v).sum(axis=-1)
-    ...     def _dual_norm(self, g):
-    ...         return abs(g).max(axis=-1)
-    ...     def _steepest(self, g):
-    ...         best = np.sign(g) * (abs(g) == abs(g).max(axis=-1, keepdims=True))
-    ...         return best / abs(best).sum(axis=-1, keepdims=True)
-    >>> Taxi().norm([3, -4]), Taxi().dual_norm([3, -4])
-    (np.float64(7.0), np.float64(4.0))
+    `_shape` is the shape of a vector, with letters for lengths that may be any.
     """
 
-    _axes = 1
-    _shape: tuple[int, ...] | None = None
+    _kind = "norm"
+    _shape: tuple[int | str, ...] = ("n",)
     batch: tuple[int, ...] = ()
 
     @abstractmethod
@@ -62,32 +48,25 @@ class Norm(ABC):
     @property
     def _last(self) -> tuple[int, ...]:
         """The axes of the coordinates."""
-        return tuple(range(-self._axes, 0))
+        return tuple(range(-len(self._shape), 0))
 
     def _vectors(self, **values) -> list[np.ndarray]:
         """The values as arrays whose leading axes broadcast, with each other and with those of the norm."""
-        found = {name: arrays.vector(value, name) for name, value in values.items()}
-        axes, expected = self._axes, self._shape
-        for name, v in found.items():
-            shape = v.shape[-axes:]
-            if len(shape) < axes or shape != (expected := expected or shape):
-                wanted = f"coordinates of shape {expected}" if expected else f"{axes} axes of coordinates"
-                if expected and axes == 1:
-                    wanted = f"length {expected[0]} in its last axis"
-                raise ValueError(f"`{name}` must have {wanted}, but its shape is {v.shape}.")
+        shape, found, leading = self._shape, [], {}
+        for name, value in values.items():
+            found.append(arrays.real(value, name, (..., *shape)))
+            split = found[-1].ndim - len(shape)
+            leading[name], shape = found[-1].shape[:split], found[-1].shape[split:]
         if self.batch or len(found) > 1:
-            kind = "metric" if hasattr(self, "dim") else "norm"
-            arrays.broadcast(**{name: v.shape[:-axes] for name, v in found.items()}, **{kind: self.batch})
-        return list(found.values())
+            arrays.broadcast(**leading, **{self._kind: self.batch})
+        return found
 
-    def _checked(self, hook: Callable, axes: int = 0, never_zero: bool = False, /, **values) -> np.ndarray:
-        """What a hook makes of a vector, or of the difference of two: numbers, or what has `axes` axes of its own."""
-        v, *other = self._vectors(**values)
+    def _checked(self, hook: Callable, axes: int = 0, never_zero: bool = False, /, **value) -> np.ndarray:
+        """What a hook makes of vectors: numbers, or what has `axes` axes of its own."""
+        (v,) = self._vectors(**value)
+        source = lambda: never_zero or v.any(axis=self._last)
         with np.errstate(all="ignore"):
-            if other:
-                v = arrays.in_range(v - other[0], *values)
-            source = lambda: never_zero or v.any(axis=self._last)
-            return arrays.in_range(np.asarray(hook(v)), *values, source=source, axes=axes)[()]
+            return arrays.in_range(np.asarray(hook(v)), *value, source=source, axes=axes)[()]
 
     def norm(self, v: ArrayLike) -> np.ndarray:
         """The norm ‖v‖ of vectors, shape (...).
@@ -107,12 +86,11 @@ class Norm(ABC):
 
 
 class PNorm(Norm):
-    """The weighted p-norm ‖v‖ = (Σ (wᵢ|vᵢ|)ᵖ)^(1/p), and for p = ∞ the largest wᵢ|vᵢ|, over the last axis.
+    """The p-norm ‖v‖ = (Σ |vᵢ|ᵖ)^(1/p) over the last axis, and for p = ∞ the largest |vᵢ|.
 
-    The dual norm is the q-norm of the gᵢ/wᵢ, where 1/p + 1/q = 1. The steepest direction is unique if 1 < p < ∞.
-    For p = 1 it is any mixture of ±1/wᵢ along the axes with the largest |gᵢ|/wᵢ, and their mean is returned;
-    for p = ∞ it is ±1/wᵢ, and anything between these where gᵢ = 0; zero is returned there.
-    The weights, shape (..., n), are positive, and one unless they are given.
+    The dual norm is the q-norm, where 1/p + 1/q = 1. The steepest direction is unique if 1 < p < ∞. For p = 1 it is any
+    mixture of ±1 along the axes with the largest |gᵢ|, and their mean is returned; for p = ∞ it is ±1, and anything
+    between these where gᵢ = 0; zero is returned there.
 
     Examples
     --------
@@ -120,32 +98,28 @@ class PNorm(Norm):
     (PNorm(p=1), np.float64(7.0), np.float64(4.0))
     """
 
-    def __init__(self, p: float, weights: ArrayLike | None = None):
+    def __init__(self, p: float):
         p = arrays.numbers(p, "p")
-        if p.ndim or not p >= 1:
-            raise ValueError(f"`p` must be a single number from 1 to infinity, but it is {p}.")
-        self.p, self._weights = float(p), np.ones(1)
+        arrays.must(p.ndim == 0 and (p >= 1).all(), "p", "be a single number from 1 to infinity", f"it is {p}")
+        self.p = float(p)
         # The exponents: q − 1 = 1/(p − 1) keeps its digits where q is close to one.
         self._p = min(self.p, HUGE)
         self._q_less_one = 1 / max(self._p - 1, 1 / HUGE)
-        if weights is not None:
-            self._weights = arrays.frozen(arrays.positive(weights, "weights"))
-            self._shape, self.batch = self._weights.shape[-1:], self._weights.shape[:-1]
 
     def _traits(self):
-        return {"p": self.p} | ({"weights": self._weights.tolist()} if self._shape else {})
+        return {"p": self.p}
 
     def _norm(self, v):
-        return self._length(np.abs(v) * self._weights, self._p)
+        return self._length(np.abs(v), self._p)
 
     def _dual_norm(self, g):
-        return self._length(np.abs(g) / self._weights, 1 + self._q_less_one)
+        return self._length(np.abs(g), 1 + self._q_less_one)
 
     def _steepest(self, g):
-        # uᵢ = ±|gᵢ/wᵢ|^(q − 1)/wᵢ up to a factor.
-        sizes = np.abs(g) / self._weights
+        # uᵢ = ±|gᵢ|^(q − 1) up to a factor.
+        sizes = np.abs(g)
         total = self._powers(sizes, 1 + self._q_less_one).sum(axis=-1, keepdims=True)
-        return np.sign(g) * self._powers(sizes, self._q_less_one) / total ** (1 / self._p) / self._weights
+        return np.sign(g) * self._powers(sizes, self._q_less_one) / total ** (1 / self._p)
 
     def _length(self, sizes, p):
         return sizes.max(axis=-1) * self._powers(sizes, p).sum(axis=-1) ** (1 / p)
@@ -172,7 +146,7 @@ class Spectral(Norm):
     (np.float64(4.0), np.float64(7.0))
     """
 
-    _axes = 2
+    _shape = ("m", "n")
 
     def _norm(self, v):
         return np.linalg.svd(v, compute_uv=False)[..., 0]

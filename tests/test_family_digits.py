@@ -312,15 +312,13 @@ def test_logits_of_outcomes_that_are_nearly_certain():
     assert_close(coin.kl([36], [36.5]), exact, FULL)
     assert_close(coin.fisher([600]), [[math.exp(-600)]], EXACT)
     assert_close(coin.log_prob([600], [0, 1]), [-600, -math.exp(-600)], EXACT, np.array([600, math.exp(-600)]))
-    # Far apart, where eᵈ is out of range and p eᵈ isn't, or the sum is, too.
-    for form, p, q in (Logits(2), [-600], [600]), (Logits(3), [-600, 0], [600, 5]), (Logits(3), [-5, 600], [0, -1500]):
-        with mp.workdps(2000):
-            exact = float(form.kl(p, q))
-        assert_close(form.family.kl(p, q), exact, FULL)
-    for call in lambda: coin.fisher([800]), lambda: coin.score([-800], 1), lambda: coin.kl([800], [0]):
-        with pytest.raises(
-            ValueError, match=r"^`theta0?` must have a result within the range of float64, but it under"
-        ):
+    for call in (
+        lambda: coin.fisher([800]),
+        lambda: coin.score([-800], 1),
+        lambda: coin.kl([800], [0]),
+        lambda: coin.kl([-600], [600]),
+    ):
+        with pytest.raises(ValueError, match=r"^`theta0?.* must have a result within the range of float64, but it "):
             call()
 
 
