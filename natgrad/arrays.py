@@ -28,6 +28,13 @@ def must(holds, name: str, wanted: str, found: str, error: type = ValueError) ->
         raise error(f"`{name}` must {wanted}, but {found}.")
 
 
+def outside(x: np.ndarray, impossible: np.ndarray, name: str, wanted: str) -> np.ndarray:
+    """Return `x`, or raise an error if some of its entries are impossible."""
+    if impossible.any():
+        raise ValueError(f"`{name}` must {wanted}, but it contains {x[impossible][0]:.6g}.")
+    return x
+
+
 def numbers(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of float64 numbers, finite or not."""
     if type(value) is not np.ndarray or value.dtype != np.float64:
@@ -57,7 +64,7 @@ def real(value, name: str, shape: tuple = (...,)) -> np.ndarray:
     """Return `value` as an array of finite numbers of this shape, where letters are any lengths, and ... any axes."""
     array = numbers(value, name)
     if not all_finite(array):
-        raise ValueError(f"`{name}` must be finite, but it contains {array[~np.isfinite(array)][0]}.")
+        outside(array, ~np.isfinite(array), name, "be finite")
     lengths, lead = {}, shape[0] is ... if shape else False
     axes, own = shape[lead:], array.shape[array.ndim - len(shape) + 1 :] if lead else array.shape
     same = lambda axis, n: axis == n or (isinstance(axis, str) and lengths.setdefault(axis, n) == n)

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import arrays
 from ._special import exact_sum, log_factorial_excess, u_minus_log1p
-from .family import Family, refuse
+from .family import Family
 
 # How many counts it is possible to sum over; what is below these logarithms is not looked at by the one and the other
 # of two rules.
@@ -15,15 +15,15 @@ COARSE_FALL, FALL = 150.0, 300.0
 class Categorical(Family):
     """One of k ≥ 2 outcomes, x = 0, …, k − 1: θᵢ is the probability of x = i for i ≥ 1, and 1 − Σθ that of x = 0.
 
-    Examples
-    --------
     >>> Categorical(3).fisher([0.25, 0.25])
     array([[6., 2.],
            [2., 6.]])
     """
 
-    _discrete = True
-    _letter = "theta"
+    _discrete, _letter = True, "theta"
+    _log_prob = lambda self, theta, x: of_outcome(np.log(theta), x)
+    _rules = lambda self, theta: [(np.arange(float(self.k)), theta)]
+    _unit = lambda self, theta: theta[1:] * theta[0] / (theta[1:] + theta[0])
 
     def __init__(self, k: int):
         self.k = arrays.count(k, "k", 2)
@@ -32,7 +32,7 @@ class Categorical(Family):
     def _unpack(self, theta, name):
         """The probabilities of all outcomes, one row each."""
         if not 0 < theta.min() <= theta.max() < 1:
-            refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
+            arrays.outside(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
         rest = exact_sum(np.concatenate([np.ones_like(theta[:1]), -theta]))
         if not rest.min() > 0:
             arrays.must(False, name, "sum to less than 1", f"its largest sum is {theta.sum(axis=0).max():.17g}")
@@ -40,10 +40,7 @@ class Categorical(Family):
 
     def _observation(self, x):
         allowed = "0 or 1" if self.k == 2 else f"one of 0, …, {self.k - 1}"
-        return refuse(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
-
-    def _log_prob(self, theta, x):
-        return of_outcome(np.log(theta), x)
+        return arrays.outside(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
 
     def _score(self, theta, x):
         rest = np.where(x == 0, -1 / theta[0], 0)
@@ -53,12 +50,6 @@ class Categorical(Family):
         # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
         u = rng.random(shape)
         return np.append(np.arange(1.0, self.k), 0.0)[sum(u >= edge for edge in np.cumsum(theta[1:], axis=0))]
-
-    def _rules(self, theta):
-        return [(np.arange(float(self.k)), theta)]
-
-    def _unit(self, theta):
-        return theta[1:] * theta[0] / (theta[1:] + theta[0])
 
     def _fisher(self, theta):
         found, i = np.tile(1 / theta[0], (self.dim, self.dim, *[1] * (theta.ndim - 1))), np.arange(self.dim)
@@ -70,26 +61,24 @@ class Categorical(Family):
         change = np.concatenate([-exact_sum(step)[None], step])
         return (theta0 * u_minus_log1p(change / theta0, theta1 / theta0)).sum(axis=0)
 
-    def _chi2_is_finite(self, p, q):
-        return True
-
 
 class Softmax(Family):
     """The outcomes of `Categorical` by their logits, θᵢ = ln pᵢ/p₀ for x = i ≥ 1, its natural coordinates.
 
     No digit is lost where an outcome is nearly certain, of which `Categorical` no longer knows the probability.
 
-    Examples
-    --------
     >>> coin = Softmax(2)
     >>> coin.fisher([0]), coin.kl([36], [36.5]).round(18)
     (array([[0.25]]), np.float64(2.5e-17))
     """
 
-    _discrete = True
-    _letter = "logit"
+    _discrete, _letter = True, "logit"
     __init__, _observation = Categorical.__init__, Categorical._observation
-    _chi2_is_finite = Categorical._chi2_is_finite
+    _log_prob = lambda self, theta, x: of_outcome(theta[1], x)
+    _sample = lambda self, theta, shape, rng: Categorical._sample(self, theta[2], shape, rng)
+    _rules = lambda self, theta: Categorical._rules(self, theta[2])
+    _unit = lambda self, theta: np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one
+    _rest = lambda self, p: np.tensordot(1 - np.eye(self.k), p, 1)  # 1 − p of all outcomes, as sums of the others
 
     def _unpack(self, theta, name):
         """The logits, the logarithms of the probabilities of all outcomes, and these, one row each."""
@@ -103,25 +92,9 @@ class Softmax(Family):
         logs = gaps - np.log1p(others)
         return logits, logs, np.exp(logs)
 
-    def _log_prob(self, theta, x):
-        return of_outcome(theta[1], x)
-
-    def _rest(self, p):
-        # 1 − p of all outcomes, as sums of the others.
-        return np.tensordot(1 - np.eye(self.k), p, 1)
-
     def _score(self, theta, x):
         p, rest = theta[2], self._rest(theta[2])
         return [np.where(x == i, rest[i], -p[i]) for i in range(1, self.k)]
-
-    def _sample(self, theta, shape, rng):
-        return Categorical._sample(self, theta[2], shape, rng)
-
-    def _rules(self, theta):
-        return Categorical._rules(self, theta[2])
-
-    def _unit(self, theta):
-        return np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one, however rare the outcome
 
     def _fisher(self, theta):
         p, i = theta[2][1:], np.arange(self.dim)
@@ -142,8 +115,6 @@ class Softmax(Family):
 def Bernoulli() -> Categorical:
     """The coin of Figure 4: x is 1 with probability θ and 0 otherwise, 0 < θ < 1; another name for `Categorical(2)`.
 
-    Examples
-    --------
     >>> Bernoulli().fisher([0.6]).round(6)
     array([[4.166667]])
     """
@@ -153,35 +124,29 @@ def Bernoulli() -> Categorical:
 class Poisson(Family):
     """Counts x = 0, 1, 2, … with mean θ = (rate,), at most 1e9.
 
-    Examples
-    --------
     >>> Poisson().fisher([4])
     array([[0.25]])
     """
 
-    parameters = ("rate",)
-    _discrete = True
-    _positive = {0: "rate"}
+    parameters, _positive, _discrete = ("rate",), {0: "rate"}, True
+    _score = lambda self, theta, x: [(x - theta[0]) / theta[0]]
+    _sample = lambda self, theta, shape, rng: rng.poisson(theta[0], shape).astype(np.float64)
+    _fisher = lambda self, theta: [[1 / theta[0]]]
+    _chi2_is_finite = lambda self, p, q: True
 
     def _unpack(self, theta, name):
         # So that it is possible to sum over all counts.
-        refuse(theta, theta > MOST_COUNTS, name, f"have a rate of at most {MOST_COUNTS:.0e}")
+        arrays.outside(theta, theta > MOST_COUNTS, name, f"have a rate of at most {MOST_COUNTS:.0e}")
         return super()._unpack(theta, name)
 
     def _observation(self, x):
-        return refuse(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
+        return arrays.outside(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
 
     def _log_prob(self, theta, x):
         # x ln λ − λ − ln x! = −x h(λ/x − 1) − (ln x! − x ln x + x), in which no large terms cancel.
         (rate,) = theta
         log = -x * u_minus_log1p((rate - x) / x, rate / x) - log_factorial_excess(x)
         return np.where(x == 0, -rate, log)
-
-    def _score(self, theta, x):
-        return [(x - theta[0]) / theta[0]]
-
-    def _sample(self, theta, shape, rng):
-        return rng.poisson(theta[0], shape).astype(np.float64)
 
     def _rules(self, theta):
         (rate,) = theta
@@ -190,15 +155,9 @@ class Poisson(Family):
         logs = self._log_prob(theta, x)
         return [(x[logs > -fall], np.exp(logs[logs > -fall])) for fall in (COARSE_FALL, FALL)]
 
-    def _fisher(self, theta):
-        return [[1 / theta[0]]]
-
     def _kl(self, theta0, theta1, step):
         (p,), (q,), (change,) = theta0, theta1, step
         return p * u_minus_log1p(change / p, q / p)
-
-    def _chi2_is_finite(self, p, q):
-        return True
 
 
 def of_outcome(rows: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -21,8 +21,6 @@ def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     `family.kl` gives the same in closed form, and keeps more digits where p is close to q. A `ValueError` is raised if
     quadrature can't find the expectation. `p` and `q` are the parameters of two members, shape (dim,).
 
-    Examples
-    --------
     >>> from natgrad import Bernoulli
     >>> kl_divergence(Bernoulli(), [0.6], [0.5]).round(6)
     np.float64(0.020136)
@@ -38,8 +36,6 @@ def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     For Gaussians it is infinite unless 2 τ_q > τ_p. A `ValueError` is raised if quadrature can't find the expectation,
     or misses a part of q.
 
-    Examples
-    --------
     >>> from natgrad import Bernoulli
     >>> chi2_divergence(Bernoulli(), [0.6], [0.5]).round(6)
     np.float64(0.041667)
@@ -54,8 +50,6 @@ def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndar
     They converge to KL(p ‖ q) if and only if q ≤ 2p wherever p has mass; otherwise the sums grow without bound.
     The family, `p` and `q` are as for `chi2_divergence`, which says what is refused; `terms` is how many are wanted.
 
-    Examples
-    --------
     >>> from natgrad import Bernoulli
     >>> kl_series(Bernoulli(), [0.6], [0.5], 4).round(6) + 0
     array([0.      , 0.020833, 0.019676, 0.020182])
@@ -70,8 +64,6 @@ def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
 
     `metric` is the Fisher metric at p, as `fisher_metric` gives it; p and q have shape (..., dim).
 
-    Examples
-    --------
     >>> from natgrad import Gaussian, fisher_metric
     >>> kl_quadratic(fisher_metric(Gaussian(), [0, 1]), [0, 1], [0.1, 1.2]).round(12)
     np.float64(0.015)

@@ -21,8 +21,6 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
     matrix, and following it is no natural gradient descent (Kunstner, Balles and Hennig, NeurIPS 2019).
     With fewer scores than parameters it is singular.
 
-    Examples
-    --------
     >>> empirical_fisher([[1, 0], [0, 2]])
     array([[0.5, 0. ],
            [0. , 2. ]])
@@ -37,8 +35,6 @@ class EmpiricalFisher:
     Each process or machine holds one for its own part of the data, and sends that back: dim² numbers, however many the
     data. They are added up in any order.
 
-    Examples
-    --------
     >>> first, second = EmpiricalFisher(2), EmpiricalFisher(2)
     >>> first.add([[1, 0]])
     >>> second.add([[0, 2], [0, 1]])

@@ -40,8 +40,6 @@ class Family(ABC):
 
     Of `_discrete`, `_unpack`, `_observation`, `_unit` and `_chi2_is_finite` the defaults may have to be replaced.
 
-    Examples
-    --------
     Waiting times, with density r exp(−r x) for x ≥ 0:
 
     >>> from natgrad import fisher_from_hessian, fisher_information, kl_divergence
@@ -69,10 +67,8 @@ class Family(ABC):
 
     parameters: tuple[str, ...]
     event: tuple[int, ...] = ()
-    # Whether observations are whole numbers, of which many may be the same.
-    _discrete = False
-    # Which coordinates have to be positive, and what they are called.
-    _positive: dict[int, str] = {}
+    _discrete = False  # whether observations are whole numbers, of which many may be the same
+    _positive: dict[int, str] = {}  # which coordinates have to be positive, and what they are called
 
     def __repr__(self) -> str:
         names = self.parameters if self.dim <= 5 else (*self.parameters[:2], "…", self.parameters[-1])
@@ -86,12 +82,10 @@ class Family(ABC):
     def _unpack(self, theta: np.ndarray, name: str) -> Sequence[np.ndarray]:
         """The form in which the hooks want θ, given coordinates first; raise if it is outside of the family."""
         for i, label in self._positive.items():
-            refuse(theta[i], theta[i] <= 0, name, f"have a positive {label}")
+            arrays.outside(theta[i], theta[i] <= 0, name, f"have a positive {label}")
         return tuple(theta)
 
-    def _observation(self, x: np.ndarray) -> np.ndarray:
-        """Return x, or raise if it is impossible."""
-        return x
+    _observation = lambda self, x: x  # or raise, if it is impossible
 
     @abstractmethod
     def _log_prob(self, theta: Sequence, x: np.ndarray) -> np.ndarray: ...
@@ -204,7 +198,7 @@ class Family(ABC):
         size = np.abs(theta)
         if not 1 / LARGEST <= size.min() <= size.max() <= LARGEST:
             outside = (size > LARGEST) | ((size < 1 / LARGEST) & (size > 0))
-            refuse(theta, outside, name, f"be zero or between {1 / LARGEST:.0e} and {LARGEST:.0e} in size")
+            arrays.outside(theta, outside, name, f"be zero or between {1 / LARGEST:.0e} and {LARGEST:.0e} in size")
         with np.errstate(all="ignore"):
             return theta, self._unpack(theta, name)
 
@@ -217,11 +211,9 @@ class Family(ABC):
         with np.errstate(all="ignore"):
             return arrays.in_range(hook(unpacked, self._first(x)), "theta", "x")[()]
 
-    def _first(self, x: np.ndarray) -> np.ndarray:
-        return self._observation(np.moveaxis(x, -1, 0) if self.event else x)
-
-    def _last(self, x: np.ndarray) -> np.ndarray:
-        return np.moveaxis(x, 0, -1) if self.event else x
+    # Observations with their coordinates first, and last.
+    _first = lambda self, x: self._observation(np.moveaxis(x, -1, 0) if self.event else x)
+    _last = lambda self, x: np.moveaxis(x, 0, -1) if self.event else x
 
     def _expect(self, theta: Sequence, f: Callable, name: str, point: str = "theta", **options) -> np.ndarray:
         """E_θ[f] of an f that takes x with its coordinates first; see `expectation`."""
@@ -240,9 +232,3 @@ def filled(parts: Sequence) -> np.ndarray:
     for i, entry in enumerate(entries):
         found[i] = entry
     return found.reshape(len(parts), -1, *found.shape[1:]) if nested else found
-
-
-def refuse(x: np.ndarray, impossible: np.ndarray, name: str, wanted: str) -> np.ndarray:
-    if impossible.any():
-        raise ValueError(f"`{name}` must {wanted}, but it contains {x[impossible][0]:.6g}.")
-    return x

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from . import arrays
 from .family import Family, filled
-from .metric import Metric, dense
+from .metric import Dense, Metric
 from .taylor import HESSIAN_STEP, _hessian, _steps
 
 # Numbers in a block of draws, which bounds the memory.
@@ -19,8 +19,6 @@ BLOCK = 2**18
 class Estimate(NamedTuple):
     """A mean over random draws, and its standard error, entry by entry.
 
-    Examples
-    --------
     >>> Estimate(0.25, error=0.01)
     Estimate(value=0.25, error=0.01)
     """
@@ -34,8 +32,6 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
 
     Of a family, at one `theta`, shape (dim,).
 
-    Examples
-    --------
     >>> from natgrad import Gaussian
     >>> fisher_information(Gaussian(), [0, 2]).round(6)
     array([[2.   , 0.   ],
@@ -55,8 +51,6 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
 
     Of a family, at one `theta`, shape (dim,).
 
-    Examples
-    --------
     >>> from natgrad import Gaussian
     >>> fisher_from_hessian(Gaussian(), [0, 2]).round(6) + 0
     array([[2.   , 0.   ],
@@ -80,8 +74,6 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     Of a family, at one `theta`, shape (dim,); `size` is the number of draws, at least two, and `rng` a
     `numpy.random.Generator`.
 
-    Examples
-    --------
     >>> from natgrad import Bernoulli
     >>> value, error = fisher_monte_carlo(Bernoulli(), [0.6], 10_000, np.random.default_rng(0))
     >>> bool(abs(value - Bernoulli().fisher([0.6])) < 4 * error)
@@ -111,11 +103,9 @@ def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
 
     Of a family, at `theta`, shape (..., dim).
 
-    Examples
-    --------
     >>> from natgrad import Gaussian
     >>> fisher_metric(Gaussian(), [0, 1]).solve([1, 1])
     array([1., 2.])
     """
     fisher = arrays.instance(family, "family", Family).fisher(theta)
-    return dense(*arrays.positive_definite(fisher, "theta", "have a Fisher matrix that is"))
+    return Dense._from_factor(*arrays.positive_definite(fisher, "theta", "have a Fisher matrix that is"))

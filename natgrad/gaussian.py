@@ -18,8 +18,6 @@ CLOSE = 0.5
 class Gaussian(Family):
     """The Gaussian family of section 3.6, θ = (μ, τ): mean μ and precision τ = 1/variance > 0.
 
-    Examples
-    --------
     >>> Gaussian().fisher([0, 1])
     array([[1. , 0. ],
            [0. , 0.5]])
@@ -27,29 +25,21 @@ class Gaussian(Family):
 
     parameters = ("mu", "tau")
     _positive = {1: "precision tau"}
+    _rules = lambda self, theta: [(theta[0] + z / np.sqrt(theta[1]), weights) for (z,), weights in hermite(1)]
+    _fisher = lambda self, theta: [[theta[1], 0], [0, 0.5 / theta[1] ** 2]]
 
     def _log_prob(self, theta, x):
         mu, tau = theta
         return 0.5 * (np.log(tau) - LOG_2PI - ((x - mu) * np.sqrt(tau)) ** 2)
 
     def _score(self, theta, x):
-        mu, tau = theta
-        gap = x - mu
+        gap, tau = x - theta[0], theta[1]
         return [tau * gap, 0.5 * (1 / tau - gap * gap)]
 
     def _sample(self, theta, shape, rng):
-        mu, tau = theta
-        sigma = 1 / np.sqrt(tau)
+        mu, sigma = theta[0], 1 / np.sqrt(theta[1])
         told_apart(np.abs(mu), sigma, "theta")
         return mu + sigma * rng.standard_normal(shape)
-
-    def _rules(self, theta):
-        mu, tau = theta
-        return [(mu + z / np.sqrt(tau), weights) for (z,), weights in hermite(1)]
-
-    def _fisher(self, theta):
-        _, tau = theta
-        return [[tau, 0], [0, 0.5 / tau**2]]
 
     def _kl(self, theta0, theta1, step):
         (_, tau0), (_, tau1), (gap, change) = theta0, theta1, step
@@ -62,8 +52,6 @@ class MultivariateGaussian(Family):
     These coordinates extend (μ, τ). The divergence is made of differences of precisions, which are exact in them.
     Still, it loses about as many digits as the condition number of P has.
 
-    Examples
-    --------
     >>> MultivariateGaussian(2).parameters
     ('mu_1', 'mu_2', 'P_11', 'P_21', 'P_22')
     >>> MultivariateGaussian(2).kl([0, 0, 1, 0, 1], [1, 0, 1, 0, 1])
@@ -72,13 +60,11 @@ class MultivariateGaussian(Family):
 
     def __init__(self, n: int):
         self.n = arrays.count(n, "n")
-        self.event = (self.n,)
-        self._rows, self._columns = np.tril_indices(self.n)
-        gap = "" if self.n < 10 else ","
-        pairs = zip(self._rows + 1, self._columns + 1, strict=True)
+        self.event, self._lower = (self.n,), np.tril_indices(self.n)
+        gap, pairs = "" if self.n < 10 else ",", np.transpose(self._lower) + 1
         self.parameters = (*(f"mu_{i + 1}" for i in range(self.n)), *(f"P_{i}{gap}{j}" for i, j in pairs))
         # In a sum over all entries of P those off its diagonal occur twice.
-        self._times = np.where(self._rows == self._columns, 0.5, 1.0)
+        self._times = np.where(self._lower[0] == self._lower[1], 0.5, 1.0)
 
     def _unpack(self, theta, name):
         """Mean, P and its Cholesky factor L, P = L Lᵀ: batch axes last."""
@@ -89,7 +75,7 @@ class MultivariateGaussian(Family):
 
     def _symmetric(self, triangle):
         matrix = np.empty((self.n, self.n, *triangle.shape[1:]))
-        matrix[self._rows, self._columns] = matrix[self._columns, self._rows] = triangle
+        matrix[self._lower] = matrix[self._lower[::-1]] = triangle
         return matrix
 
     def _inverse(self, factor):
@@ -111,8 +97,7 @@ class MultivariateGaussian(Family):
     def _score(self, theta, x):
         # P (x − μ), and ½ (Σ − (x − μ)(x − μ)ᵀ) with its entries off the diagonal doubled.
         (gap, white), covariance = self._whiten(theta, x), self._covariance(theta[2])
-        pairs = zip(self._times, self._rows, self._columns, strict=True)
-        slopes = [float(c) * (covariance[i, j] - gap[i] * gap[j]) for c, i, j in pairs]
+        slopes = [c * (covariance[i, j] - gap[i] * gap[j]) for c, i, j in zip(self._times, *self._lower, strict=True)]
         return [*np.einsum("ij...,j...->i...", theta[2], white), *slopes]
 
     def _sample(self, theta, shape, rng):
@@ -126,12 +111,12 @@ class MultivariateGaussian(Family):
 
     def _fisher(self, theta):
         # P for the mean; for entries ij and kl of P, ½ (Σik Σjl + Σil Σjk), again doubled off the diagonal.
-        s, n, i, j = self._covariance(theta[2]), self.n, self._rows, self._columns
+        s, n, (i, j) = self._covariance(theta[2]), self.n, self._lower
         times = self._times.reshape(-1, *[1] * (s.ndim - 2))
         found = np.zeros((self.dim, self.dim, *s.shape[2:]))
         found[:n, :n] = theta[1]
-        pairs = s[np.ix_(i, i)] * s[np.ix_(j, j)] + s[np.ix_(i, j)] * s[np.ix_(j, i)]
-        found[n:, n:] = times[:, None] * times * pairs
+        found[n:, n:] = s[np.ix_(i, i)] * s[np.ix_(j, j)] + s[np.ix_(i, j)] * s[np.ix_(j, i)]
+        found[n:, n:] *= times[:, None] * times
         return found
 
     def _kl(self, theta0, theta1, step):

@@ -24,8 +24,6 @@ class LowRank(Metric):
     nothing n × n. S isn't copied if it is in float64, so leave it as it is. A `ValueError` is raised if the damping λ
     is too small beside SᵀS/N for three digits to be left.
 
-    Examples
-    --------
     >>> metric = LowRank([[2, 0, 0]], damping=1)
     >>> metric, metric.solve([5, 1, 1])
     (LowRank(n=3, scores=1, damping=1), array([1., 1., 1.]))
@@ -44,23 +42,15 @@ class LowRank(Metric):
         usable = self._factor is not None and excess <= arrays.CONDITION
         arrays.must(usable, "damping", "be large enough to solve with", found)
 
-    def _traits(self):
-        return super()._traits() | {"scores": len(self._scores), "damping": self._damping}
-
-    def _apply(self, v):
-        return v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
+    _traits = lambda self: super()._traits() | {"scores": len(self._scores), "damping": self._damping}
+    # G = SᵀS/N + λI, and G⁻¹ = (I − Sᵀ K⁻¹ S)/λ.
+    _apply = lambda self, v: v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
+    _solve = lambda self, g: (g - _kernels.solve(self._factor, g @ self._scores.T) @ self._scores) / self._damping
+    _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _squared_norm(self, v):
-        # |Sv|²/N + λ|v|²
-        projected = v @ self._scores.T
+        projected = v @ self._scores.T  # |Sv|²/N + λ|v|²
         return np.vecdot(projected, projected) / len(self._scores) + np.vecdot(self._damping * v, v)
-
-    def _solve(self, g):
-        # G⁻¹ = (I − Sᵀ K⁻¹ S)/λ
-        return (g - _kernels.solve(self._factor, g @ self._scores.T) @ self._scores) / self._damping
-
-    def _squared_dual_norm(self, g):
-        return self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
 
 class Solution(NamedTuple):
@@ -74,33 +64,20 @@ class Solution(NamedTuple):
 class MatrixFree(Metric):
     """The metric of a G that is known only by what it does to a vector, such as a product of Jacobians.
 
+    `matvec` takes a vector v, shape (n,), and returns G v with all digits of float64. G must be symmetric and positive
+    definite, which is probed with random vectors, and checked along the way. `dim` is n.
+
     Solved by conjugate gradients (Hestenes and Stiefel, 1952), each of them one product, and about as many as the root
-    of the condition number. The units of the coordinates don't matter: they are found by a few products, and no length
-    is measured but in the metric itself.
+    of the condition number: until the error ‖v − G⁻¹g‖ in this metric, estimated by solving again for what is left of
+    g, is at most `tolerance` times ‖G⁻¹g‖. A `ValueError` is raised if that can't be had, or takes more `iterations`.
+    The units of coordinates don't matter: a few products find them, and lengths are measured in the metric itself.
 
-    Parameters
-    ----------
-    matvec : callable
-        Takes a vector v, shape (n,), and returns G v, shape (n,), with all digits of float64. G must be symmetric and
-        positive definite, which is probed with random vectors, and checked along the way.
-    dim : int
-        The number of coordinates, n.
-    tolerance : float
-        Stop when the error of a solution, ‖v − G⁻¹g‖, is at most this times ‖G⁻¹g‖, both in this metric. The error is
-        estimated: by solving again for what is left of g. A `ValueError` is raised if that can't be had.
-    iterations : int
-        Raise an error if that needs more of them.
-
-    Examples
-    --------
     >>> metric = MatrixFree(lambda v: v + v.mean(), 3)
     >>> metric, metric.solve([4, 5, 6]).round(9)
     (MatrixFree(n=3, tolerance=1e-08), array([1.5, 2.5, 3.5]))
     """
 
-    def __init__(
-        self, matvec: Callable[[np.ndarray], np.ndarray], dim: int, tolerance: float = 1e-8, iterations: int = 1000
-    ):
+    def __init__(self, matvec: Callable, dim: int, tolerance: float = 1e-8, iterations: int = 1000):
         self._matvec, self.dim = arrays.instance(matvec, "matvec", Callable), arrays.count(dim, "dim")
         self._iterations = arrays.count(iterations, "iterations")
         self._tolerance = arrays.positive(tolerance, "tolerance", ()).item()
@@ -121,26 +98,18 @@ class MatrixFree(Metric):
         found = f"for random u and v it gives vᵀGu = {forth:.6g} and uᵀGv = {back:.6g}"
         arrays.must(alike, "matvec", "be symmetric", found)
 
-    def _traits(self):
-        return super()._traits() | {"tolerance": self._tolerance}
+    _traits = lambda self: super()._traits() | {"tolerance": self._tolerance}
+    _each = lambda self, f, v: np.array([f(u) if u.any() else u for u in v.reshape(-1, self.dim)]).reshape(v.shape)
+    _apply = lambda self, v: self._each(self._product, v)
+    _solve = lambda self, g: self._each(lambda g: self._conjugate_gradients(g).value, g)
 
     def _product(self, v: np.ndarray) -> np.ndarray:
         # Copies, so that nothing that is done to one is done to ours.
         product = arrays.real(self._matvec(v.copy()), "matvec", (self.dim,)).copy()
         curvature = v @ product
-        if not curvature > 0 and v @ v > arrays.LOWEST:  # or it may be zero because v is so short
-            found = f"for a vector v it gives vᵀGv = {curvature:.6g}"
-            arrays.must(False, "matvec", "be positive definite", found)
+        positive = curvature > 0 or v @ v <= arrays.LOWEST  # where it may be zero because v is so short
+        arrays.must(positive, "matvec", "be positive definite", f"for a vector v it gives vᵀGv = {curvature:.6g}")
         return product
-
-    def _each(self, function: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndarray:
-        return np.array([function(row) if row.any() else row for row in v.reshape(-1, self.dim)]).reshape(v.shape)
-
-    def _apply(self, v):
-        return self._each(self._product, v)
-
-    def _solve(self, g):
-        return self._each(lambda g: self._conjugate_gradients(g).value, g)
 
     def solution(self, g: ArrayLike) -> Solution:
         """G⁻¹ g for one covector g, shape (n,), with the iterations that it took and an estimate of its relative error.

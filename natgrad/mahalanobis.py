@@ -11,14 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _kernels, arrays
-from .metric import Dense, Metric, dense
+from .metric import Dense, Metric
 
 
 class Diagonal(Metric):
     """The metric of a diagonal G with positive entries, shape (..., n).
 
-    Examples
-    --------
     >>> Diagonal([1, 0.5]).solve([1, 1])
     array([1., 2.])
     """
@@ -27,21 +25,16 @@ class Diagonal(Metric):
         self._entries = arrays.frozen(arrays.positive(entries, "entries"))
         self.batch, self.dim = self._entries.shape[:-1], self._entries.shape[-1]
 
-    def _apply(self, v):
-        return self._entries * v
-
-    def _solve(self, g):
-        return g / self._entries
-
-    def _damped(self, damping):
-        return Diagonal(self._entries + damping)
+    _apply = lambda self, v: self._entries * v
+    _solve = lambda self, g: g / self._entries
+    _whiten = lambda self, v: np.sqrt(self._entries) * v
+    _unwhiten = lambda self, w: w / np.sqrt(self._entries)
+    _damped = lambda self, damping: Diagonal(self._entries + damping)
 
 
 class Dual(Metric):
     """The metric G⁻¹ of another one, in which vectors and covectors have changed places. Nothing is inverted.
 
-    Examples
-    --------
     >>> dual = Dual(Dense([[4, 0], [0, 9]]))
     >>> dual, dual.apply([4, 9])
     (Dual(metric=Dense(n=2)), array([1., 1.]))
@@ -51,27 +44,18 @@ class Dual(Metric):
         self._metric = arrays.instance(metric, "metric", Metric)
         self.dim, self.batch = metric.dim, metric.batch
 
-    def _traits(self):
-        return {"metric": self._metric}
-
-    def _apply(self, v):
-        return self._metric._solve(v)
-
-    def _solve(self, g):
-        return self._metric._apply(g)
-
-    def _squared_norm(self, v):
-        return self._metric._squared_dual_norm(v)
-
-    def _squared_dual_norm(self, g):
-        return self._metric._squared_norm(g)
+    _traits = lambda self: {"metric": self._metric}
+    _apply = lambda self, v: self._metric._solve(v)
+    _solve = lambda self, g: self._metric._apply(g)
+    _squared_norm = lambda self, v: self._metric._squared_dual_norm(v)
+    _squared_dual_norm = lambda self, g: self._metric._squared_norm(g)
+    _whiten = lambda self, v: self._metric._whiten(self._metric._solve(v))  # |Lᵀ G⁻¹ v|² = vᵀ G⁻¹ v
+    _unwhiten = lambda self, w: self._metric._apply(self._metric._unwhiten(w))
 
 
 def euclidean(n: int) -> Metric:
     """The metric G = I of ordinary space in n dimensions.
 
-    Examples
-    --------
     >>> euclidean(2).norm([3, 4])
     np.float64(5.0)
     """
@@ -83,12 +67,10 @@ def from_covariance(cov: ArrayLike) -> Metric:
 
     That is, ‖v‖² = vᵀ Σ⁻¹ v. G = Σ⁻¹ is never formed: `solve(g)` is Σ g. What is refused is said at `Dense`.
 
-    Examples
-    --------
     >>> from_covariance([[17, 11], [11, 13]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """
-    return Dual(dense(*arrays.positive_definite(cov, "cov")))
+    return Dual(Dense._from_factor(*arrays.positive_definite(cov, "cov")))
 
 
 def from_frame(frame: ArrayLike) -> Metric:
@@ -98,8 +80,6 @@ def from_frame(frame: ArrayLike) -> Metric:
     Norms come from an orthogonal factorisation of M, so that its condition number is not squared.
     A `ValueError` is raised if M, its rows scaled to length one, has no digits to be solved with (see `Dense`).
 
-    Examples
-    --------
     >>> from_frame([[4, 1], [2, 3]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """
@@ -112,8 +92,6 @@ def from_scores(scores: ArrayLike) -> Metric:
     The columns must be linearly independent, hence N ≥ n; for fewer scores there is `LowRank`.
     A `ValueError` is raised if S, its columns scaled to length one, has no digits to be solved with (see `Dense`).
 
-    Examples
-    --------
     >>> from_scores([[1, 0], [0, 2]]).as_matrix()
     array([[0.5, 0. ],
            [0. , 2. ]])
@@ -136,4 +114,4 @@ def _of_columns(a: np.ndarray, count: int, name: str, wanted: str) -> Dense:
         if not (squares > 0).all() or not _kernels.well_conditioned(r.mT, arrays.CONDITION**2):
             smallest = np.linalg.svd(r, compute_uv=False).min()
             arrays.must(False, name, wanted, f"its smallest singular value is {smallest:.6g}")
-    return dense(tensor, r.mT)
+    return Dense._from_factor(tensor, r.mT)

@@ -20,11 +20,10 @@ class Metric(Norm):
 
     A metric of your own sets `dim`, the number of coordinates n, and has two methods, which get arrays as those of a
     `Norm` do: `_apply(v)`, which is G v, and `_solve(g)`, which is G⁻¹ g. All else follows, and can be done better:
-    `_squared_norm(v)` and `_squared_dual_norm(g)` by sums of squares, which rounding can't make negative, and
-    `_damped(damping)` if G + diag(λ) is cheap. `batch` are the leading axes of G, () for one metric.
+    `_squared_norm(v)` and `_squared_dual_norm(g)` by sums of squares, which rounding can't make negative;
+    `_whiten(v)`, `_unwhiten(w)` and `_damped(damping)` if there is a factor of G, and if G + diag(λ) is cheap.
+    `batch` are the leading axes of G, () for one metric.
 
-    Examples
-    --------
     >>> class Walk(Metric):
     ...     "The covariance of a random walk as a metric: G v sums twice, from either end."
     ...     def __init__(self, n):
@@ -46,29 +45,25 @@ class Metric(Norm):
     @abstractmethod
     def _solve(self, g: np.ndarray) -> np.ndarray: ...
 
-    def _squared_norm(self, v: np.ndarray) -> np.ndarray:
-        return np.vecdot(v, self._apply(v))
-
-    def _squared_dual_norm(self, g: np.ndarray) -> np.ndarray:
-        return np.vecdot(g, self._solve(g))
-
     def _damped(self, damping: np.ndarray) -> Metric:
         matrix = self.as_matrix()
         return Dense(0.5 * (matrix + matrix.mT) + damping[..., None] * np.eye(self.dim))
 
-    def _norm(self, v):
-        return _root(self._squared_norm(v))
+    def _whiten(self, v: np.ndarray) -> np.ndarray:
+        arrays.must(False, "metric", "hold a factor of G to whiten with", f"it is {self}")
 
-    def _dual_norm(self, g):
-        return _root(self._squared_dual_norm(g))
+    _unwhiten = lambda self, w: self._whiten(w)
+    _squared_norm = lambda self, v: np.vecdot(v, self._apply(v))
+    _squared_dual_norm = lambda self, g: np.vecdot(g, self._solve(g))
+    # Zero where squares have lost their digits: `arrays.in_range` sees to that.
+    _root = lambda self, squared: np.sqrt(np.where(squared < arrays.LOWEST, 0, squared))
+    _norm = lambda self, v: self._root(self._squared_norm(v))
+    _dual_norm = lambda self, g: self._root(self._squared_dual_norm(g))
+    _shape = property(lambda self: (self.dim,))
 
     def _steepest(self, g):
         v = self._solve(g)  # G⁻¹g / ‖g‖*
-        return v / _root(np.vecdot(g, v))[..., None]
-
-    @property
-    def _shape(self):
-        return (self.dim,)
+        return v / self._root(np.vecdot(g, v))[..., None]
 
     def _traits(self):
         return {"n": self.dim} | ({"batch": self.batch} if self.batch else {})
@@ -117,6 +112,22 @@ class Metric(Norm):
         with np.errstate(all="ignore"):
             return arrays.in_range(np.asarray(np.vecdot(u, self._apply(v))), "u", "v", source=lost)[()]
 
+    def whiten(self, v: ArrayLike) -> np.ndarray:
+        """Take vectors v, shape (..., n), to coordinates w in which |w| = ‖v‖; refused without a factor of G.
+
+        >>> Dense([[4, 0], [0, 9]]).whiten([1, 2])
+        array([2., 6.])
+        """
+        return self._checked(self._whiten, 1, v=v)
+
+    def unwhiten(self, w: ArrayLike) -> np.ndarray:
+        """Take coordinates w of `whiten`, shape (..., n), back to vectors; normal ones to draws of covariance G⁻¹.
+
+        >>> Dense([[4, 0], [0, 9]]).unwhiten([2, 6])
+        array([1., 2.])
+        """
+        return self._checked(self._unwhiten, 1, w=w)
+
     def damped(self, damping: ArrayLike) -> Metric:
         """The metric G + λI for a positive number λ, or G + diag(λ) for one in the units of each coordinate.
 
@@ -138,19 +149,12 @@ class Metric(Norm):
             return np.moveaxis(arrays.in_range(self._apply(basis), "metric", source=lambda: True, axes=1), 0, -1)
 
 
-def _root(squared: np.ndarray) -> np.ndarray:
-    # Zero where squares have lost their digits: `arrays.in_range` sees to that.
-    return np.sqrt(np.where(squared < arrays.LOWEST, 0, squared))
-
-
 class Dense(Metric):
     """The metric of symmetric positive definite G, shape (..., n, n), held with their Cholesky factors, G = L Lᵀ.
 
     A `ValueError` is raised if G has no digits to be solved with: if its condition number, scaled to a diagonal of
     ones, is above 4.5e12. So solutions keep three digits or more, relative to their norm.
 
-    Examples
-    --------
     >>> metric = Dense([[5, 2], [2, 4]])
     >>> metric, metric.solve([6, 12]).round(12) + 0
     (Dense(n=2), array([0., 3.]))
@@ -159,31 +163,24 @@ class Dense(Metric):
     def __init__(self, tensor: ArrayLike):
         self._hold(*arrays.positive_definite(tensor, "tensor"))
 
+    @classmethod
+    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray) -> Dense:
+        return cls.__new__(cls)._hold(tensor, factor)
+
     def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> Dense:
         self.batch, self.dim = tensor.shape[:-2], tensor.shape[-1]
         self._tensor, self._factor = arrays.frozen(tensor), factor
         return self
 
-    @cached_property
-    def _inverse_factor(self) -> np.ndarray:
-        return _kernels.inverse_of_lower(self._factor)
-
-    def _apply(self, v):
-        return _kernels.products(self._tensor, v)
-
-    def _solve(self, g):
-        return _kernels.solve(self._factor, g)
-
-    def _squared_norm(self, v):
-        return _kernels.squared_lengths(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
+    _inverse_factor = cached_property(lambda self: _kernels.inverse_of_lower(self._factor))
+    _apply = lambda self, v: _kernels.products(self._tensor, v)
+    _solve = lambda self, g: _kernels.solve(self._factor, g)
+    _whiten = lambda self, v: _kernels.products(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
+    _unwhiten = lambda self, w: self._solve(_kernels.products(self._factor, w))  # L⁻ᵀw = G⁻¹L w
+    _squared_norm = lambda self, v: _kernels.squared_lengths(self._factor.mT, v)
 
     def _squared_dual_norm(self, g):
         if self.batch or g.size < self.dim**2:  # for so few no inverse is worth its while
             w = _kernels.solve(self._factor, g, twice=False)  # |L⁻¹g|² = gᵀG⁻¹g
             return np.vecdot(w, w)
         return _kernels.squared_lengths(self._inverse_factor, g)
-
-
-def dense(tensor: np.ndarray, factor: np.ndarray) -> Dense:
-    # Of what is known to be positive definite.
-    return Dense.__new__(Dense)._hold(tensor, factor)

@@ -37,18 +37,13 @@ class Norm(ABC):
     @abstractmethod
     def _steepest(self, g: np.ndarray) -> np.ndarray: ...
 
-    def _traits(self) -> dict[str, object]:
-        """What a representation shows."""
-        return {}
+    # What a representation shows, and the axes of the coordinates.
+    _traits = lambda self: {}
+    _last = property(lambda self: tuple(range(-len(self._shape), 0)))
 
     def __repr__(self) -> str:
         traits = (f"{k}={f'{v:g}' if isinstance(v, float) else v}" for k, v in self._traits().items())
         return f"{type(self).__name__}({', '.join(traits)})"
-
-    @property
-    def _last(self) -> tuple[int, ...]:
-        """The axes of the coordinates."""
-        return tuple(range(-len(self._shape), 0))
 
     def _vectors(self, **values) -> list[np.ndarray]:
         """The values as arrays whose leading axes broadcast, with each other and with those of the norm."""
@@ -92,8 +87,6 @@ class PNorm(Norm):
     mixture of ±1 along the axes with the largest |gᵢ|, and their mean is returned; for p = ∞ it is ±1, and anything
     between these where gᵢ = 0; zero is returned there.
 
-    Examples
-    --------
     >>> PNorm(1), PNorm(1).norm([3, -4]), PNorm(1).dual_norm([3, -4])
     (PNorm(p=1), np.float64(7.0), np.float64(4.0))
     """
@@ -106,14 +99,9 @@ class PNorm(Norm):
         self._p = min(self.p, HUGE)
         self._q_less_one = 1 / max(self._p - 1, 1 / HUGE)
 
-    def _traits(self):
-        return {"p": self.p}
-
-    def _norm(self, v):
-        return self._length(np.abs(v), self._p)
-
-    def _dual_norm(self, g):
-        return self._length(np.abs(g), 1 + self._q_less_one)
+    _traits = lambda self: {"p": self.p}
+    _norm = lambda self, v: self._length(np.abs(v), self._p)
+    _dual_norm = lambda self, g: self._length(np.abs(g), 1 + self._q_less_one)
 
     def _steepest(self, g):
         # uᵢ = ±|gᵢ|^(q − 1) up to a factor.
@@ -140,19 +128,14 @@ class Spectral(Norm):
     over the singular values that aren't zero up to rounding. Where these are fewer than m and n, it isn't unique:
     U Vᵀ + W is as steep for every W of norm at most one with UᵀW = 0 and WV = 0; W = 0 is returned.
 
-    Examples
-    --------
     >>> Spectral().norm([[3, 0], [0, 4]]), Spectral().dual_norm([[3, 0], [0, 4]])
     (np.float64(4.0), np.float64(7.0))
     """
 
     _shape = ("m", "n")
 
-    def _norm(self, v):
-        return np.linalg.svd(v, compute_uv=False)[..., 0]
-
-    def _dual_norm(self, g):
-        return np.linalg.svd(g, compute_uv=False).sum(axis=-1)
+    _norm = lambda self, v: np.linalg.svd(v, compute_uv=False)[..., 0]
+    _dual_norm = lambda self, g: np.linalg.svd(g, compute_uv=False).sum(axis=-1)
 
     def _steepest(self, g):
         u, values, vt = np.linalg.svd(g, full_matrices=False)

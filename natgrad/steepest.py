@@ -16,8 +16,6 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Norm) -> np.
     `gradient` and direction `u`, which mustn't be zero, have shape (..., n), and for `Spectral` (..., m, n); any
     `Metric` is a norm.
 
-    Examples
-    --------
     >>> from natgrad import euclidean
     >>> directional_derivative([0, 3], [3, 4], euclidean(2)).round(12)
     np.float64(2.4)
@@ -38,8 +36,6 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
 
     `gradient` is ∇f, of the same shape; for the Mahalanobis metric of Σ it is Σ∇f.
 
-    Examples
-    --------
     >>> from natgrad import from_covariance
     >>> natural_gradient([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([ 6., 12.])
@@ -55,8 +51,6 @@ def steepest_direction(gradient: ArrayLike, norm: Norm) -> np.ndarray:
     `norm.dual_norm(gradient)`. In a metric it is unique; where it isn't, the norm says which one is returned.
     A `ValueError` is raised if ∇f is zero, because then every direction is as steep as any other.
 
-    Examples
-    --------
     >>> from natgrad import Gaussian, fisher_metric, from_covariance
     >>> steepest_direction([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([1., 2.])

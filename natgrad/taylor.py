@@ -34,8 +34,6 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
     unit : float or array_like, shape (n,)
         The length over which f changes appreciably in each coordinate; steps are a small part of it.
 
-    Examples
-    --------
     >>> numerical_gradient(lambda x: 3 * x[1], [1, 2]).round(9) + 0
     array([0., 3.])
     """
@@ -49,8 +47,6 @@ def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit:
     Symmetric, with an error of about 1e-10 for a function whose derivatives per `unit` are about one. A `ValueError` is
     raised as by `numerical_gradient`.
 
-    Examples
-    --------
     >>> numerical_hessian(lambda x: x[0] ** 2 * x[1], [1, 2]).round(6) + 0
     array([[4., 2.],
            [2., 0.]])
@@ -68,8 +64,6 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
     errors, steps : array_like, shape (m,)
         Two or more errors, and the step sizes that gave them, each different from the next; all are positive.
 
-    Examples
-    --------
     >>> steps = np.array([0.1, 0.01, 0.001])
     >>> observed_order(np.abs(np.exp(steps) - 1 - steps), steps).round(2)
     array([2.01, 2.  ])

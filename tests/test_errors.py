@@ -217,6 +217,8 @@ CALLS = {
     "Metric.squared_norm": (METRIC.squared_norm, {"v": (PAIR, SAMPLE | HUNDREDS)}),
     "Metric.squared_dual_norm": (METRIC.squared_dual_norm, {"g": (PAIR, SAMPLE | HUNDREDS)}),
     "Metric.inner": (METRIC.inner, {"u": (PAIR, SAMPLE), "v": (PAIR, SAMPLE)}),
+    "Metric.whiten": (METRIC.whiten, {"v": (PAIR, SAMPLE)}),
+    "Metric.unwhiten": (METRIC.unwhiten, {"w": (PAIR, SAMPLE)}),
     "Metric.damped": (METRIC.damped, {"damping": (PAIR, {k: v for k, v in ENTRIES.items() if k != "a number"})}),
     "directional_derivative": (
         ng.directional_derivative,
@@ -272,6 +274,10 @@ MESSAGES = [
     (
         lambda: METRIC.inner([1e-200, 0], [1e-200, 0]),
         "`u` and `v` must have a result within the range of float64, but it underflows.",
+    ),
+    (
+        lambda: ng.MatrixFree(lambda v: v, 2).whiten([1, 2]),
+        "`metric` must hold a factor of G to whiten with, but it is MatrixFree(n=2, tolerance=1e-08).",
     ),
     (lambda: ng.Dense(TENSOR).damped([1, 2, 3]), "`damping` must be one number or 2, but its shape is (3,)."),
     (

@@ -448,6 +448,28 @@ def test_representations_fit_a_cell(case):
     assert len(shown) < 80
 
 
+def factored(metric):
+    while isinstance(metric, ng.Dual):
+        metric = metric._metric
+    return isinstance(metric, ng.Dense | ng.Diagonal)
+
+
+def test_whitened_vectors_have_the_lengths_and_angles_of_the_metric(case, vectors):
+    metric, others = case.metric, case.draw()
+    if not factored(metric):
+        for verb in metric.whiten, metric.unwhiten:
+            with pytest.raises(ValueError, match="^`metric` must hold a factor of G to whiten with, but it is"):
+                verb(vectors)
+        return
+    white, other = metric.whiten(vectors), metric.whiten(others)
+    length = np.sqrt(form(vectors, case.tensor, vectors))
+    assert_close(np.linalg.norm(white, axis=-1), length, EXACT, length)
+    scale = size(vectors, case.tensor, others)
+    assert_close(np.vecdot(white, other), form(vectors, case.tensor, others), EXACT, scale)
+    scale = np.abs(vectors).max(axis=-1, keepdims=True) * np.linalg.cond(case.tensor).max()
+    assert_close(metric.unwhiten(white), vectors, EXACT, scale)
+
+
 @pytest.mark.parametrize("each", [False, True], ids=["number", "one for each"])
 def test_damped(case, each):
     damping = np.arange(1.0, case.metric.dim + 1) if each else 0.5
@@ -456,6 +478,13 @@ def test_damped(case, each):
     assert_close(damped.as_matrix(), tensor, EXACT)
     expected = np.linalg.solve(tensor, v[..., None])[..., 0]
     assert_close(damped.solve(v), expected, EXACT, 10 * np.abs(expected).max(axis=-1, keepdims=True))
+
+
+def test_draws_are_unwhitened_noise():
+    draws = ng.from_covariance(SPD).unwhiten(np.random.default_rng(0).standard_normal((100_000, 3)))
+    # Dual: the metric is Σ⁻¹, so that draws have the covariance Σ.
+    errors = np.sqrt((np.outer(SPD.diagonal(), SPD.diagonal()) + SPD**2) / 100_000)
+    assert (np.abs(np.cov(draws.T) - SPD) < 4 * errors).all()
 
 
 # Numbers far from one: right or refused.

@@ -248,3 +248,5 @@ def test_a_metric_of_your_own():
     assert_close(mine.inner(v, v[::-1]), dense.inner(v, v[::-1]), EXACT)
     assert_close(mine.damped(0.5).as_matrix(), [[2.5, 1], [1, 2.5]], EXACT)
     assert repr(ng.Dual(mine)) == "Dual(metric=Stiff(n=2))"
+    with pytest.raises(ValueError, match="^`metric` must hold a factor of G to whiten with"):
+        mine.whiten(v)
