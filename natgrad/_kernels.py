@@ -14,19 +14,17 @@ BLOCK = 2**17
 
 @cache
 def _lapack(n: int):
-    """The module of scipy, or None."""
-    if n <= SMALL or find_spec("scipy") is None:
-        return None
-    from scipy.linalg import lapack
+    # The module of scipy, or None.
+    if n > SMALL and find_spec("scipy"):
+        from scipy.linalg import lapack
 
-    return lapack
+        return lapack
 
 
 def cholesky(matrix: np.ndarray) -> np.ndarray | None:
     """The lower factors L of A = L Lᵀ, shape (..., n, n), or None if one of them isn't there."""
     if matrix.ndim == 2 and (lapack := _lapack(len(matrix))):
-        # The transpose is the same, in the order of LAPACK.
-        factor, failed = lapack.dpotrf(matrix.T, lower=1, clean=1)
+        factor, failed = lapack.dpotrf(matrix.T, lower=1, clean=1)  # the transpose is the same, in its own order
         return None if failed else factor
     try:
         factor = np.linalg.cholesky(matrix)
@@ -93,16 +91,13 @@ def well_conditioned(factor: np.ndarray, most: float) -> bool:
     First by a bound: the trace of C is n, so that its smallest eigenvalue is at least det C (1 − 1/n)ⁿ⁻¹ ≥ det C/e, by
     the means of the others, and no eigenvalue is larger than n. Singular values decide the rest.
     """
-    n, squares = factor.shape[-1], np.vecdot(factor, factor)
-    pivots = factor.diagonal(axis1=-2, axis2=-1)
+    n, squares, pivots = factor.shape[-1], np.vecdot(factor, factor), factor.diagonal(axis1=-2, axis2=-1)
     suspects = ~(np.multiply.reduce(pivots * pivots / squares, axis=-1) * most > n * math.e)
     if not suspects.any():
         return True
     rows = factor / np.sqrt(squares)[..., None]
-    if factor.ndim == 2 and (lapack := _lapack(n)):
-        # For one large matrix an estimate from LAPACK saves the singular values, unless it is close.
-        reciprocal, _ = lapack.dpocon(rows, 1.0, uplo="L")
-        if 10 * n < most * reciprocal:
-            return True
+    # For one large matrix an estimate from LAPACK saves the singular values, unless it is close.
+    if factor.ndim == 2 and (lapack := _lapack(n)) and 10 * n < most * lapack.dpocon(rows, 1.0, uplo="L")[0]:
+        return True
     values = np.linalg.svd(rows[suspects], compute_uv=False)
     return bool((values[..., 0] < math.sqrt(most) * values[..., -1]).all())

@@ -19,20 +19,11 @@ NODES = 4096
 MOST, MOST_NODES, COARSE = 100, 1e5, 0.64
 
 
-def expectation(
-    rules: Sequence[tuple[np.ndarray, np.ndarray]],
-    f: Callable,
-    name: str,
-    point: str,
-    *,
-    apart: bool,
-    square: bool = False,
-    scale: np.ndarray | float = 0.0,
-) -> np.ndarray:
+def expectation(rules: Sequence, f: Callable, name: str, point: str, *, apart: bool, square=False, scale=0.0):
     """E[f], shape (...), for an f that takes K nodes, shape (..., K), to K values, shape (K, ...).
 
-    If `square`, E[f fᵀ] for an f that gives an array (n, K). In a density its bulk has to be told apart by float64.
-    Rules have to agree on it, up to parts of E|f|, or of the scale of what f would be but for its own rounding errors.
+    If `square`, E[f fᵀ] for an f that gives an array (n, K). If `apart`, the bulk of a density has to be told apart by
+    float64. Rules agree up to parts of E|f|, or of the scale of what f would be but for its own rounding errors.
     """
     for _, weights in rules:
         found = f"that finds {weights.sum():.12g}"
@@ -62,14 +53,13 @@ def _mean(f: Callable, nodes: np.ndarray, weights: np.ndarray, name: str, square
     found = size = np.float64(0)
     product = lambda w, v: (v * w) @ v.T if square else np.tensordot(w, v, 1)
     for start in range(0, weights.size, NODES):
-        x, w = nodes[..., start : start + NODES], weights[start : start + NODES]
-        values = f(x)
+        w, values = weights[start : start + NODES], f(nodes[..., start : start + NODES])
         # The mean of a condition, such as x == 1, is its probability.
         condition = getattr(values, "dtype", None) == np.bool_
         values = arrays.numbers(values.astype(float) if condition else values, name)
-        fits = values.ndim and values.shape[-1 if square else 0] == w.size
-        found_shape = f"the shape of what it returns is {values.shape}"
-        arrays.must(fits, name, f"return one value for each of {w.size} observations", found_shape)
+        shape, fits = values.shape, values.ndim and values.shape[-1 if square else 0] == w.size
+        wanted = f"return one value for each of {w.size} observations"
+        arrays.must(fits, name, wanted, f"the shape of what it returns is {shape}")
         arrays.must(arrays.all_finite(values), name, "give finite values to average", "one of them is not finite")
         found, size = found + product(w, values), size + product(w, np.abs(values))
     return found, size

@@ -63,9 +63,7 @@ class Categorical(Family):
 
 
 class Softmax(Family):
-    """The outcomes of `Categorical` by their logits, θᵢ = ln pᵢ/p₀ for x = i ≥ 1, its natural coordinates.
-
-    No digit is lost where an outcome is nearly certain, of which `Categorical` no longer knows the probability.
+    """The outcomes of `Categorical` by their logits, θᵢ = ln pᵢ/p₀ for x = i ≥ 1, also where one is nearly certain.
 
     >>> coin = Softmax(2)
     >>> coin.fisher([0]), coin.kl([36], [36.5]).round(18)

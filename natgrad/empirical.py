@@ -33,7 +33,7 @@ class EmpiricalFisher:
     """An empirical Fisher matrix of `dim` parameters that grows with the data, part by part, in float64.
 
     Each process or machine holds one for its own part of the data, and sends that back: dim² numbers, however many the
-    data. They are added up in any order.
+    data. They are added up in any order: with Dask, `sum(dask.compute(*parts), start=EmpiricalFisher(dim))`.
 
     >>> first, second = EmpiricalFisher(2), EmpiricalFisher(2)
     >>> first.add([[1, 0]])
@@ -41,17 +41,6 @@ class EmpiricalFisher:
     >>> (first + second).matrix().round(6)
     array([[0.333333, 0.      ],
            [0.      , 1.666667]])
-
-    With Dask, for chunks of a `dask.array` x of observations (``pip install natgrad[dask]``)::
-
-        @dask.delayed
-        def part(chunk):
-            found = EmpiricalFisher(2)
-            found.observe(Gaussian(), theta, chunk)
-            return found
-
-        parts = dask.compute(*map(part, x.to_delayed().ravel()))
-        matrix = sum(parts, start=EmpiricalFisher(2)).matrix()
     """
 
     def __init__(self, dim: int):
@@ -62,13 +51,7 @@ class EmpiricalFisher:
         return f"EmpiricalFisher(dim={self.dim}, count={self.count})"
 
     def add(self, scores: ArrayLike) -> None:
-        """Add scores, shape (N, dim).
-
-        >>> found = EmpiricalFisher(1)
-        >>> found.add([[1], [2]])
-        >>> found
-        EmpiricalFisher(dim=1, count=2)
-        """
+        """Add scores, shape (N, dim)."""
         scores = arrays.real(scores, "scores", ("N", self.dim))
         self._include(_gram([scores.T], "scores"), len(scores), "scores")
 
@@ -94,23 +77,16 @@ class EmpiricalFisher:
             return NotImplemented
         arrays.must(other.dim == self.dim, "other", f"have {self.dim} parameters", f"it has {other.dim}")
         both = EmpiricalFisher(self.dim)
-        for part in self, other:
-            both._include(part._sum, part.count, "other")
+        both._include(self._sum, self.count, "other")
+        both._include(other._sum, other.count, "other")
         return both
 
     def _include(self, total: np.ndarray, count: int, name: str) -> None:
         with np.errstate(over="ignore"):
-            self._sum = arrays.in_range(self._sum + total, name)
-        self.count += count
+            self._sum, self.count = arrays.in_range(self._sum + total, name), self.count + count
 
     def matrix(self) -> np.ndarray:
-        """The mean of SSᵀ over all scores so far, shape (dim, dim).
-
-        >>> found = EmpiricalFisher(1)
-        >>> found.add([[1], [2]])
-        >>> found.matrix()
-        array([[2.5]])
-        """
+        """The mean of SSᵀ over all scores so far, shape (dim, dim)."""
         arrays.must(self.count, "scores", "be added before their mean is taken", "there are none")
         return self._sum / self.count
 

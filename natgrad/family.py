@@ -39,13 +39,11 @@ class Family(ABC):
     - `_rules(theta)`: pairs of nodes and weights for expectations, an exact rule, or a good and a better one.
 
     Of `_discrete`, `_unpack`, `_observation`, `_unit` and `_chi2_is_finite` the defaults may have to be replaced.
-
-    Waiting times, with density r exp(−r x) for x ≥ 0:
+    Waiting times, for example, with density r exp(−r x) for x ≥ 0, and their routes from the definitions:
 
     >>> from natgrad import fisher_from_hessian, fisher_information, kl_divergence
     >>> class Waiting(Family):
-    ...     parameters = ("rate",)
-    ...     _positive = {0: "rate"}
+    ...     parameters, _positive = ("rate",), {0: "rate"}
     ...     def _log_prob(self, theta, x): return np.log(theta[0]) - theta[0] * x
     ...     def _score(self, theta, x): return [1 / theta[0] - x]
     ...     def _fisher(self, theta): return [[1 / theta[0] ** 2]]
@@ -53,22 +51,21 @@ class Family(ABC):
     ...     def _sample(self, theta, shape, rng): return rng.standard_exponential(shape) / theta[0]
     ...     def _rules(self, theta):
     ...         return [(z / theta[0], w) for z, w in map(np.polynomial.laguerre.laggauss, (30, 40))]
-
-    Its closed forms are those that follow from the definitions:
-
     >>> waiting = Waiting()
-    >>> waiting, waiting.fisher([2]), waiting.kl([2], [3]).round(9)
-    (Waiting(rate), array([[0.25]]), np.float64(0.094534892))
-    >>> fisher_information(waiting, [2]).round(9), kl_divergence(waiting, [2], [3]).round(9)
-    (array([[0.25]]), np.float64(0.094534892))
-    >>> fisher_from_hessian(waiting, [2]).round(6)
-    array([[0.25]])
+    >>> waiting, waiting.kl([2], [3]).round(9), kl_divergence(waiting, [2], [3]).round(9)
+    (Waiting(rate), np.float64(0.094534892), np.float64(0.094534892))
+    >>> [round(f(waiting, [2]).item(), 9) for f in (Family.fisher, fisher_information, fisher_from_hessian)]
+    [0.25, 0.25, 0.25]
     """
 
     parameters: tuple[str, ...]
     event: tuple[int, ...] = ()
     _discrete = False  # whether observations are whole numbers, of which many may be the same
     _positive: dict[int, str] = {}  # which coordinates have to be positive, and what they are called
+    _observation = lambda self, x: x  # or raise, if it is impossible
+    # Observations with their coordinates first, and last.
+    _first = lambda self, x: self._observation(np.moveaxis(x, -1, 0) if self.event else x)
+    _last = lambda self, x: np.moveaxis(x, 0, -1) if self.event else x
 
     def __repr__(self) -> str:
         names = self.parameters if self.dim <= 5 else (*self.parameters[:2], "…", self.parameters[-1])
@@ -85,8 +82,6 @@ class Family(ABC):
             arrays.outside(theta[i], theta[i] <= 0, name, f"have a positive {label}")
         return tuple(theta)
 
-    _observation = lambda self, x: x  # or raise, if it is impossible
-
     @abstractmethod
     def _log_prob(self, theta: Sequence, x: np.ndarray) -> np.ndarray: ...
     @abstractmethod
@@ -100,6 +95,9 @@ class Family(ABC):
     @abstractmethod
     def _kl(self, theta0: Sequence, theta1: Sequence, step: np.ndarray) -> np.ndarray: ...
 
+    # Whether E_p[(q/p)²] is finite. In an exponential family: whether it has a member at 2η(q) − η(p).
+    _chi2_is_finite = lambda self, p, q: all(2 * q[i] > p[i] for i in self._positive)
+
     def _unit(self, theta: Sequence) -> np.ndarray:
         """The length over which ln p_θ changes appreciably in each parameter: what numerical derivatives go by."""
         with np.errstate(all="ignore"):
@@ -107,10 +105,6 @@ class Family(ABC):
         for i in self._positive:
             unit[i] = np.minimum(unit[i], theta[i])
         return unit
-
-    def _chi2_is_finite(self, p: Sequence, q: Sequence) -> bool:
-        """Whether E_p[(q/p)²] is finite. In an exponential family: whether it has a member at 2η(q) − η(p)."""
-        return all(2 * q[i] > p[i] for i in self._positive)
 
     def log_prob(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The log density ln p_θ(x) in nats, shape (...), for `theta`, shape (..., dim), and `x`, (..., *event).
@@ -210,10 +204,6 @@ class Family(ABC):
         arrays.broadcast(theta=theta.shape[1:], x=x.shape[: x.ndim - len(self.event)])
         with np.errstate(all="ignore"):
             return arrays.in_range(hook(unpacked, self._first(x)), "theta", "x")[()]
-
-    # Observations with their coordinates first, and last.
-    _first = lambda self, x: self._observation(np.moveaxis(x, -1, 0) if self.event else x)
-    _last = lambda self, x: np.moveaxis(x, 0, -1) if self.event else x
 
     def _expect(self, theta: Sequence, f: Callable, name: str, point: str = "theta", **options) -> np.ndarray:
         """E_θ[f] of an f that takes x with its coordinates first; see `expectation`."""

@@ -17,20 +17,14 @@ BLOCK = 2**18
 
 
 class Estimate(NamedTuple):
-    """A mean over random draws, and its standard error, entry by entry.
-
-    >>> Estimate(0.25, error=0.01)
-    Estimate(value=0.25, error=0.01)
-    """
+    """A mean over random draws, and its standard error, entry by entry."""
 
     value: np.ndarray
     error: np.ndarray
 
 
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = E[SSᵀ], shape (dim, dim), the mean outer product of the score, from the definition (section 3.4).
-
-    Of a family, at one `theta`, shape (dim,).
+    """F = E[SSᵀ] of a family at one `theta`, shape (dim,), from the definition: the mean outer product of the score.
 
     >>> from natgrad import Gaussian
     >>> fisher_information(Gaussian(), [0, 2]).round(6)
@@ -47,9 +41,7 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = −E[H], shape (dim, dim), minus the mean Hessian of ln p, by differences that see no score (section 3.4).
-
-    Of a family, at one `theta`, shape (dim,).
+    """F = −E[H] of a family at one `theta`, shape (dim,): minus the mean Hessian of ln p, by differences (section 3.4).
 
     >>> from natgrad import Gaussian
     >>> fisher_from_hessian(Gaussian(), [0, 2]).round(6) + 0
@@ -69,10 +61,9 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
-    """F = E[SSᵀ] from independent draws x ~ p_θ: mean and standard error, both of shape (dim, dim) (section 3.5).
+    """F = E[SSᵀ] of a family at one `theta`, shape (dim,), from `size` independent draws with `rng` (section 3.5).
 
-    Of a family, at one `theta`, shape (dim,); `size` is the number of draws, at least two, and `rng` a
-    `numpy.random.Generator`.
+    A mean and its standard error, both of shape (dim, dim).
 
     >>> from natgrad import Bernoulli
     >>> value, error = fisher_monte_carlo(Bernoulli(), [0.6], 10_000, np.random.default_rng(0))
@@ -99,9 +90,7 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
 
 
 def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
-    """The metric G = F(θ), under which a small step has length √(2 KL), (section 3.5).
-
-    Of a family, at `theta`, shape (..., dim).
+    """The metric G = F(θ) of a family at `theta`, shape (..., dim): a small step is √(2 KL) long (section 3.5).
 
     >>> from natgrad import Gaussian
     >>> fisher_metric(Gaussian(), [0, 1]).solve([1, 1])

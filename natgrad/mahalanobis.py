@@ -76,9 +76,9 @@ def from_covariance(cov: ArrayLike) -> Metric:
 def from_frame(frame: ArrayLike) -> Metric:
     """The Mahalanobis metric of Σ = M Mᵀ, in which the columns of M are orthonormal (sections 2.1 and 2.2).
 
-    M, shape (..., n, n), is any invertible matrix; ‖M w‖ is the Euclidean length of the coordinates w.
-    Norms come from an orthogonal factorisation of M, so that its condition number is not squared.
-    A `ValueError` is raised if M, its rows scaled to length one, has no digits to be solved with (see `Dense`).
+    M, shape (..., n, n), is any invertible matrix; ‖M w‖ is the Euclidean length of the coordinates w. Norms come from
+    an orthogonal factorisation of M, so that its condition number is not squared. A `ValueError` is raised if M, its
+    rows scaled to length one, has no digits to be solved with (see `Dense`).
 
     >>> from_frame([[4, 1], [2, 3]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
@@ -89,8 +89,8 @@ def from_frame(frame: ArrayLike) -> Metric:
 def from_scores(scores: ArrayLike) -> Metric:
     """The metric G = SᵀS/N of N scores, shape (..., N, n), without the loss of digits that comes with squaring them.
 
-    The columns must be linearly independent, hence N ≥ n; for fewer scores there is `LowRank`.
-    A `ValueError` is raised if S, its columns scaled to length one, has no digits to be solved with (see `Dense`).
+    The columns must be linearly independent, hence N ≥ n; for fewer scores there is `LowRank`. What is refused is said
+    at `Dense`, here of S with its columns scaled to length one.
 
     >>> from_scores([[1, 0], [0, 2]]).as_matrix()
     array([[0.5, 0. ],

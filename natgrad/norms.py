@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from . import arrays
 
-# In the place of infinity: as an exponent it takes all that is less than one to zero, as a root all there is to one.
+# In the place of infinity: as an exponent it takes all that is less than one to zero.
 HUGE = 1e300
 
 
@@ -18,12 +18,9 @@ class Norm(ABC):
     """A way to measure vectors by ‖v‖, and covectors (gradients) by ‖g‖* = max {uᵀg : ‖u‖ = 1} (section 1.2).
 
     A norm of your own has three methods. They get finite float64 arrays, which they must not write to, with the
-    coordinates in the last axis and any axes before it, and return arrays of the same leading axes:
-
-    - `_norm(v)` and `_dual_norm(g)`, which take the last axis away;
-    - `_steepest(g)`, for g other than zero a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of them.
-
-    `_shape` is the shape of a vector, with letters for lengths that may be any.
+    coordinates in the last axis and any axes before it: `_norm(v)` and `_dual_norm(g)` take the last axis away, and
+    `_steepest(g)` gives, for g other than zero, a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of
+    them. `_shape` is the shape of a vector, with letters for lengths that may be any.
     """
 
     _kind = "norm"
@@ -94,31 +91,24 @@ class PNorm(Norm):
     def __init__(self, p: float):
         p = arrays.numbers(p, "p")
         arrays.must(p.ndim == 0 and (p >= 1).all(), "p", "be a single number from 1 to infinity", f"it is {p}")
-        self.p = float(p)
-        # The exponents: q − 1 = 1/(p − 1) keeps its digits where q is close to one.
-        self._p = min(self.p, HUGE)
-        self._q_less_one = 1 / max(self._p - 1, 1 / HUGE)
+        self.p, self._q_less_one = float(p), 1 / max(float(p) - 1, 1 / HUGE)  # q − 1 = 1/(p − 1)
 
     _traits = lambda self: {"p": self.p}
-    _norm = lambda self, v: self._length(np.abs(v), self._p)
-    _dual_norm = lambda self, g: self._length(np.abs(g), 1 + self._q_less_one)
+    _norm = lambda self, v: _length(v, self.p)
+    _dual_norm = lambda self, g: _length(g, 1 + self._q_less_one)
 
     def _steepest(self, g):
-        # uᵢ = ±|gᵢ|^(q − 1) up to a factor.
-        sizes = np.abs(g)
-        total = self._powers(sizes, 1 + self._q_less_one).sum(axis=-1, keepdims=True)
-        return np.sign(g) * self._powers(sizes, self._q_less_one) / total ** (1 / self._p)
+        # uᵢ = ±|gᵢ|^(q − 1) up to a factor. Of |gᵢ| close to the largest, m, the digits are those of |gᵢ| − m.
+        sizes, m = np.abs(g), np.abs(g).max(axis=-1, keepdims=True)
+        close = np.exp(self._q_less_one * np.log1p((sizes - m) / m))
+        u = np.sign(g) * np.where(sizes > 0.5 * m, close, (sizes / m) ** self._q_less_one)
+        return u / _length(u, self.p)[..., None]
 
-    def _length(self, sizes, p):
-        return sizes.max(axis=-1) * self._powers(sizes, p).sum(axis=-1) ** (1 / p)
 
-    @staticmethod
-    def _powers(sizes: np.ndarray, p: float) -> np.ndarray:
-        """tᵖ for sizes divided by the largest; for t close to one from 1 − t, which t itself has lost."""
-        largest = sizes.max(axis=-1, keepdims=True)
-        largest[largest == 0] = 1
-        t = sizes / largest
-        return np.where(t > 0.5, np.exp(p * np.log1p((sizes - largest) / largest)), t**p)
+def _length(v: np.ndarray, p: float) -> np.ndarray:
+    # In units of the largest coordinate, so that no power is out of range.
+    largest = np.abs(v).max(axis=-1, keepdims=True)
+    return largest[..., 0] * np.linalg.norm(v / np.where(largest == 0, 1, largest), p, axis=-1)
 
 
 class Spectral(Norm):

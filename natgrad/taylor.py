@@ -23,16 +23,10 @@ MOST_ERROR, ROUNDINGS = 1e-3, 100
 def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
     """The gradient of f at x, shape (..., n), by central differences of fourth order.
 
-    Its error is about 1e-12 for a function whose derivatives per `unit` are about one. A `ValueError` is raised if half
-    of the steps give something else: the error is then not below a thousandth of the largest derivative per unit.
-
-    Parameters
-    ----------
-    f : callable
-        Takes a point, shape (n,), and returns a number or an array of numbers, shape (...).
-    x : array_like, shape (n,)
-    unit : float or array_like, shape (n,)
-        The length over which f changes appreciably in each coordinate; steps are a small part of it.
+    `f` takes a point, shape (n,), and returns a number or an array of numbers, shape (...). `unit`, a number or one for
+    each coordinate, is the length over which f changes appreciably; steps are a small part of it. The error is about
+    1e-12 if derivatives per unit are about one. A `ValueError` is raised if half of the steps give something else: the
+    error is then not below a thousandth of the largest derivative per unit.
 
     >>> numerical_gradient(lambda x: 3 * x[1], [1, 2]).round(9) + 0
     array([0., 3.])
@@ -43,9 +37,7 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
 def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
     """The Hessian of f at x, shape (..., n, n), by central differences of fourth order (section 3.3).
 
-    f, x and `unit` are as for `numerical_gradient`.
-    Symmetric, with an error of about 1e-10 for a function whose derivatives per `unit` are about one. A `ValueError` is
-    raised as by `numerical_gradient`.
+    `f`, `x` and `unit` are as for `numerical_gradient`, and so is what is raised. The error is about 1e-10.
 
     >>> numerical_hessian(lambda x: x[0] ** 2 * x[1], [1, 2]).round(6) + 0
     array([[4., 2.],
@@ -58,11 +50,7 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
     """The slopes of an error against its step on logarithmic axes, from each step to the next, shape (m - 1,).
 
     An error of order k shows slopes that tend to k. All of them are returned, so that one lucky value decides nothing.
-
-    Parameters
-    ----------
-    errors, steps : array_like, shape (m,)
-        Two or more errors, and the step sizes that gave them, each different from the next; all are positive.
+    `errors` and the `steps` that gave them, shape (m,), are positive; each step differs from the next.
 
     >>> steps = np.array([0.1, 0.01, 0.001])
     >>> observed_order(np.abs(np.exp(steps) - 1 - steps), steps).round(2)
@@ -94,9 +82,8 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
     around = MOST_ERROR**2 * np.ptp(np.stack(values), axis=0) / part**order
     off = error > MOST_ERROR * largest + rounding + around.reshape(largest.shape)
     if off.any():
-        steps = f"steps of {part:.2g} and {part / 2:.2g} units"
-        derivatives = f"{steps} give the derivatives {found[off][0]:.6g} and {again[off][0]:.6g}"
-        arrays.must(False, "unit", "be a length over which `f` hardly bends", derivatives)
+        both = f"{part:.2g} and {part / 2:.2g} units give the derivatives {found[off][0]:.6g} and {again[off][0]:.6g}"
+        arrays.must(False, "unit", "be a length over which `f` hardly bends", f"steps of {both}")
     return found
 
 

@@ -29,7 +29,7 @@ LAYERS = {
     "family": {"arrays", "_quadrature"},
     "_quadrature": {"arrays"},
     "discrete": {"arrays", "_special", "family"},
-    "gaussian": {"arrays", "_kernels", "_quadrature", "_special", "family"},
+    "gaussian": {"arrays", "_kernels", "_quadrature", "_special", "family", "metric"},
     "coordinates": {"arrays", "family", "_quadrature"},
     "divergence": {"arrays", "family", "metric"},
     "taylor": {"arrays"},
