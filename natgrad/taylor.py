@@ -92,10 +92,8 @@ def _gradient(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.nd
     derivatives = []
     for step, direction in zip(steps, np.eye(x.size), strict=True):
         values = [arrays.real(f(x + k * step * direction), name) for k in OFFSETS]
-        shapes = {value.shape for value in values}
-        arrays.must(
-            len(shapes) == 1, name, "return one shape everywhere", f"it returns {' and '.join(map(str, shapes))}"
-        )
+        shapes = {str(value.shape) for value in values}
+        arrays.must(len(shapes) == 1, name, "return one shape everywhere", f"it returns {' and '.join(shapes)}")
         with np.errstate(all="ignore"):
             derivatives.append(arrays.in_range(np.tensordot(COEFFICIENTS, values, axes=1) / step, name))
     return np.stack(derivatives, axis=-1)
