@@ -82,7 +82,6 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
 
     Of the family `Gaussian`, in one of its `coordinates` below. Logits have a family of their own, `Softmax`.
 
-    >>> from natgrad import Gaussian
     >>> by_scale = reparametrize(Gaussian(), gaussian_mean_scale)
     >>> by_scale, by_scale.fisher([0, 2])
     (Gaussian(mu, sigma), array([[0.25, 0.  ],

@@ -21,7 +21,6 @@ def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     `p` and `q` are the parameters of two members, shape (dim,). `family.kl` is the same in closed form, and keeps more
     digits where they are close. A `ValueError` is raised if quadrature can't find the expectation.
 
-    >>> from natgrad import Bernoulli
     >>> kl_divergence(Bernoulli(), [0.6], [0.5]).round(6)
     np.float64(0.020136)
     """
@@ -35,7 +34,6 @@ def chi2_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     `p` and `q` are the parameters of two members of a family. For Gaussians it is infinite unless 2 τ_q > τ_p. A
     `ValueError` is raised if quadrature can't find the expectation, or misses a part of q.
 
-    >>> from natgrad import Bernoulli
     >>> chi2_divergence(Bernoulli(), [0.6], [0.5]).round(6)
     np.float64(0.041667)
     """
@@ -49,7 +47,6 @@ def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndar
     The first `terms`, of a `family`, `p` and `q` as for `chi2_divergence`, which says what is refused. They converge to
     KL(p ‖ q) if and only if q ≤ 2p wherever p has mass; otherwise the sums grow without bound.
 
-    >>> from natgrad import Bernoulli
     >>> kl_series(Bernoulli(), [0.6], [0.5], 4).round(6) + 0
     array([0.      , 0.020833, 0.019676, 0.020182])
     """
@@ -63,7 +60,6 @@ def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
 
     `metric` is the Fisher metric at p, as `fisher_metric` gives it; p and q have shape (..., dim).
 
-    >>> from natgrad import Gaussian, fisher_metric
     >>> kl_quadratic(fisher_metric(Gaussian(), [0, 1]), [0, 1], [0.1, 1.2]).round(12)
     np.float64(0.015)
     """

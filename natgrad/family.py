@@ -41,7 +41,6 @@ class Family(ABC):
     Of `_discrete`, `_unpack`, `_observation`, `_unit` and `_chi2_is_finite` the defaults may have to be replaced.
     Waiting times, for example, with density r exp(−r x) for x ≥ 0, and their routes from the definitions:
 
-    >>> from natgrad import fisher_from_hessian, fisher_information, kl_divergence
     >>> class Waiting(Family):
     ...     parameters, _positive = ("rate",), {0: "rate"}
     ...     def _log_prob(self, theta, x): return np.log(theta[0]) - theta[0] * x
@@ -110,7 +109,6 @@ class Family(ABC):
     def log_prob(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The log density ln p_θ(x) in nats, shape (...), for `theta`, shape (..., dim), and `x`, (..., *event).
 
-        >>> from natgrad import Gaussian
         >>> Gaussian().log_prob([0, 1], [0, 1]).round(6)
         array([-0.918939, -1.418939])
         """
@@ -119,7 +117,6 @@ class Family(ABC):
     def score(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The Fisher score S = ∇_θ ln p_θ(x) (sections 3.2 and 3.4), shape (..., dim); arguments as in `log_prob`.
 
-        >>> from natgrad import Gaussian
         >>> Gaussian().score([0, 1], [0, 2])
         array([[ 0. ,  0.5],
                [ 2. , -1.5]])
@@ -129,7 +126,6 @@ class Family(ABC):
     def sample(self, theta: ArrayLike, size: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw `size` independent observations x ~ p_θ for each parameter vector: shape (*size, ..., *event).
 
-        >>> from natgrad import Poisson
         >>> Poisson().sample([3], 5, np.random.default_rng(0))
         array([2., 0., 7., 1., 4.])
         """
@@ -145,7 +141,6 @@ class Family(ABC):
         which are less than the width of p_θ apart, isn't seen. A `ValueError` is raised if it isn't finite, or if two
         rules disagree: the expectation is then infinite, or out of reach.
 
-        >>> from natgrad import Gaussian
         >>> Gaussian().expect([3, 2], lambda x: x**2).round(12)
         np.float64(9.5)
         """
@@ -155,7 +150,6 @@ class Family(ABC):
     def fisher(self, theta: ArrayLike) -> np.ndarray:
         """The Fisher information matrix F = E[SSᵀ], in closed form (sections 3.2 and 3.4): shape (..., dim, dim).
 
-        >>> from natgrad import Gaussian
         >>> Gaussian().fisher([0, 0.5])
         array([[0.5, 0. ],
                [0. , 2. ]])
@@ -170,7 +164,6 @@ class Family(ABC):
     def kl(self, theta0: ArrayLike, theta1: ArrayLike) -> np.ndarray:
         """The divergence KL(p_θ₀ ‖ p_θ₁) in nats, in closed form, shape (...): to 13 digits also nearby.
 
-        >>> from natgrad import Gaussian
         >>> Gaussian().kl([0, 1], [[0.1, 1], [1e-9, 1]])
         array([5.e-03, 5.e-19])
         """

@@ -26,7 +26,6 @@ class Estimate(NamedTuple):
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
     """F = E[SSᵀ] of a family at one `theta`, shape (dim,), from the definition: the mean outer product of the score.
 
-    >>> from natgrad import Gaussian
     >>> fisher_information(Gaussian(), [0, 2]).round(6)
     array([[2.   , 0.   ],
            [0.   , 0.125]])
@@ -43,7 +42,6 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     """F = −E[H] of a family at one `theta`, shape (dim,): minus the mean Hessian of ln p, by differences (section 3.4).
 
-    >>> from natgrad import Gaussian
     >>> fisher_from_hessian(Gaussian(), [0, 2]).round(6) + 0
     array([[2.   , 0.   ],
            [0.   , 0.125]])
@@ -65,7 +63,6 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
 
     A mean and its standard error, both of shape (dim, dim).
 
-    >>> from natgrad import Bernoulli
     >>> value, error = fisher_monte_carlo(Bernoulli(), [0.6], 10_000, np.random.default_rng(0))
     >>> bool(abs(value - Bernoulli().fisher([0.6])) < 4 * error)
     True
@@ -92,7 +89,6 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
 def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     """The metric G = F(θ) of a family at `theta`, shape (..., dim): a small step is √(2 KL) long (section 3.5).
 
-    >>> from natgrad import Gaussian
     >>> fisher_metric(Gaussian(), [0, 1]).solve([1, 1])
     array([1., 2.])
     """

@@ -124,7 +124,7 @@ class MatrixFree(Metric):
         return found
 
     def _conjugate_gradients(self, g: np.ndarray) -> Solution:
-        """Solve for g, and again for what is left of it, until what that adds, the error, is a small part of all."""
+        # Solve for g, and again for what is left of it, until what that adds, the error, is a small part of all.
         size = np.abs(g).max() or 1.0
         v, left, energy, error, iterations = np.zeros(self.dim), g / size, 0.0, np.inf, 0
         while True:
@@ -137,11 +137,9 @@ class MatrixFree(Metric):
             left = g / size - self._product(v)
 
     def _run(self, g: np.ndarray, energy: float, iterations: int) -> tuple[np.ndarray, float, int]:
-        """Conjugate gradients in units in which G is nearly even: v, its square ‖v‖², and the steps taken so far.
-
-        The steps are orthogonal in this metric: each adds the square of its length to ‖v‖², and takes as much from the
-        square of the error. What the last of them have added tells what is still to come.
-        """
+        # Conjugate gradients in units in which G is nearly even: v, its square ‖v‖², and the steps taken so far. These
+        # are orthogonal in this metric: each adds the square of its length to ‖v‖², and takes as much from the square
+        # of the error. What the last of them have added tells what is still to come.
         v, residual, scale, gains = np.zeros(self.dim), g, self._units**2, []
         direction = scale * residual
         squared = residual @ direction

@@ -60,13 +60,11 @@ class Metric(Norm):
     _norm = lambda self, v: self._root(self._squared_norm(v))
     _dual_norm = lambda self, g: self._root(self._squared_dual_norm(g))
     _shape = property(lambda self: (self.dim,))
+    _traits = lambda self: {"n": self.dim} | ({"batch": self.batch} if self.batch else {})
 
     def _steepest(self, g):
         v = self._solve(g)  # G⁻¹g / ‖g‖*
         return v / self._root(np.vecdot(g, v))[..., None]
-
-    def _traits(self):
-        return {"n": self.dim} | ({"batch": self.batch} if self.batch else {})
 
     def apply(self, v: ArrayLike) -> np.ndarray:
         """Take vectors v, shape (..., n), to covectors G v of the same shape.

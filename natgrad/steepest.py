@@ -13,10 +13,8 @@ from .norms import Norm
 def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Norm) -> np.ndarray:
     """Slope of a function in the direction u, per unit of length: uᵀ∇f / ‖u‖, shape (...) (sections 1.1 and 1.2).
 
-    `gradient` and direction `u`, which mustn't be zero, have shape (..., n), and for `Spectral` (..., m, n); any
-    `Metric` is a norm.
+    `gradient` and direction `u`, not zero, have shape (..., n), and for `Spectral` (..., m, n); any `Metric` is a norm.
 
-    >>> from natgrad import euclidean
     >>> directional_derivative([0, 3], [3, 4], euclidean(2)).round(12)
     np.float64(2.4)
     """
@@ -36,7 +34,6 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
 
     `gradient` is ∇f, of the same shape; for the Mahalanobis metric of Σ it is Σ∇f.
 
-    >>> from natgrad import from_covariance
     >>> natural_gradient([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([ 6., 12.])
     """
@@ -47,11 +44,9 @@ def natural_gradient(gradient: ArrayLike, metric: Metric) -> np.ndarray:
 def steepest_direction(gradient: ArrayLike, norm: Norm) -> np.ndarray:
     """The step of length one along which f climbs fastest; in a metric, G⁻¹∇f / ‖∇f‖* (sections 1.2 and 2.4).
 
-    That is the u with ‖u‖ = 1, of the shape of the gradient, that maximises uᵀ∇f; the maximum is
-    `norm.dual_norm(gradient)`. In a metric it is unique; where it isn't, the norm says which one is returned.
-    A `ValueError` is raised if ∇f is zero, because then every direction is as steep as any other.
+    That is the u with ‖u‖ = 1 that maximises uᵀ∇f; the maximum is `norm.dual_norm(gradient)`. In a metric it is unique;
+    where it isn't, the norm says which one is returned. A `ValueError` is raised if ∇f is zero: none is steeper.
 
-    >>> from natgrad import Gaussian, fisher_metric, from_covariance
     >>> steepest_direction([0, 3], from_covariance([[5, 2], [2, 4]]))
     array([1., 2.])
 

@@ -88,7 +88,7 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
 
 
 def _gradient(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
-    """As `numerical_gradient`, with steps from `_steps`, and the name of what is to blame for values of f."""
+    # With steps from `_steps`, and the name of what is to blame for values of f.
     derivatives = []
     for step, direction in zip(steps, np.eye(x.size), strict=True):
         values = [arrays.real(f(x + k * step * direction), name) for k in OFFSETS]
@@ -100,7 +100,6 @@ def _gradient(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.nd
 
 
 def _hessian(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
-    """As `numerical_hessian`, likewise."""
     hessian = _gradient(lambda x: _gradient(f, x, steps, name), x, steps, name)
     return 0.5 * hessian + 0.5 * hessian.mT  # which differ by rounding
 
