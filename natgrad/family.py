@@ -82,19 +82,7 @@ class Family(ABC):
                 arrays.outside(theta[i], theta[i] <= 0, name, f"have a positive {label}")
         return tuple(theta)
 
-    @abstractmethod
-    def _log_prob(self, theta: Sequence, x: np.ndarray) -> np.ndarray: ...
-    @abstractmethod
-    def _score(self, theta: Sequence, x: np.ndarray) -> Sequence[np.ndarray]: ...
-    @abstractmethod
-    def _sample(self, theta: Sequence, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray: ...
-    @abstractmethod
-    def _rules(self, theta: Sequence) -> Sequence[tuple[np.ndarray, np.ndarray]]: ...
-    @abstractmethod
-    def _fisher(self, theta: Sequence) -> Sequence[Sequence[np.ndarray]]: ...
-    @abstractmethod
-    def _kl(self, theta0: Sequence, theta1: Sequence, step: np.ndarray) -> np.ndarray: ...
-
+    _log_prob = _score = _fisher = _kl = _sample = _rules = abstractmethod(lambda self, *arguments: ...)
     # Whether E_p[(q/p)²] is finite. In an exponential family: whether it has a member at 2η(q) − η(p).
     _chi2_is_finite = lambda self, p, q: all(2 * q[i] > p[i] for i in self._positive)
 

@@ -112,6 +112,6 @@ def _of_columns(a: np.ndarray, count: int, name: str, wanted: str) -> Dense:
         squares = arrays.in_range(np.diagonal(tensor, axis1=-2, axis2=-1), name, source=lambda: a.any(axis=-2))
         # The condition number of R is the root of that of RᵀR.
         if not (squares > 0).all() or not _kernels.well_conditioned(r.mT, arrays.CONDITION**2):
-            smallest = np.linalg.svd(r, compute_uv=False).min()
-            arrays.must(False, name, wanted, f"its smallest singular value is {smallest:.6g}")
+            found = f"its smallest singular value is {np.linalg.svd(r, compute_uv=False).min():.6g}"
+            arrays.must(False, name, wanted, found)
     return Dense._from_factor(tensor, r.mT)

@@ -40,10 +40,7 @@ class Metric(Norm):
     _kind = "metric"
     dim: int
 
-    @abstractmethod
-    def _apply(self, v: np.ndarray) -> np.ndarray: ...
-    @abstractmethod
-    def _solve(self, g: np.ndarray) -> np.ndarray: ...
+    _apply = _solve = abstractmethod(lambda self, v: ...)
 
     def _damped(self, damping: np.ndarray) -> Metric:
         matrix = self.as_matrix()

@@ -65,6 +65,6 @@ def steepest_direction(gradient: ArrayLike, norm: Norm) -> np.ndarray:
 def _refuse_zero(norm: Norm, lacking: str, **value) -> None:
     ((name, v),) = value.items()
     zero = ~v.any(axis=norm._last)
-    if zero.any():
-        many = f"{np.count_nonzero(zero)} of its {zero.size} vectors are zero and have"
-        arrays.must(False, name, "not be zero", f"{'it is zero and has' if zero.ndim == 0 else many} no {lacking}")
+    many = f"{np.count_nonzero(zero)} of its {zero.size} vectors are zero and have"
+    found = f"{many if zero.ndim else 'it is zero and has'} no {lacking}"
+    arrays.must(not zero.any(), name, "not be zero", found)

@@ -56,10 +56,9 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
     >>> observed_order(np.abs(np.exp(steps) - 1 - steps), steps).round(2)
     array([2.01, 2.  ])
     """
-    errors, steps = arrays.positive(errors, "errors"), arrays.positive(steps, "steps")
-    fits = errors.ndim == 1 and errors.shape == steps.shape and errors.size > 1
-    found = f"the shapes of `errors` and `steps` are {errors.shape} and {steps.shape}"
-    arrays.must(fits, "errors", "be a list of two or more errors, one for each of the steps", found)
+    errors = arrays.positive(errors, "errors", ("m",))
+    steps = arrays.positive(steps, "steps", errors.shape)
+    arrays.must(errors.size > 1, "errors", "be two or more", "there is one")
     widths = np.diff(np.log(steps))
     arrays.must(widths.all(), "steps", "differ from one to the next", f"{steps[np.abs(widths).argmin()]:.6g} repeats")
     return np.diff(np.log(errors)) / widths

@@ -245,8 +245,8 @@ def test_good_arguments_are_accepted(call):
 def test_bad_arguments_are_refused(call, name, bad):
     function, arguments = CALLS[call]
     good, wrong = arguments[name]
-    # That there are too few is said of the errors.
-    named = {"steps": "errors"} if bad == "only one" else {}
+    # That there are too few is said of the steps.
+    named = {"errors": "steps"} if bad == "only one" else {}
     refuse(
         lambda: function(**{k: v for k, (v, _) in arguments.items()} | {name: wrong[bad](good)}), named.get(name, name)
     )
@@ -363,8 +363,8 @@ MISMATCHES = {
     "log_prob": (lambda: BELL.log_prob(TWO, [1, 2, 3]), ["theta", "x"]),
     "score": (lambda: COIN.score([[0.5], [0.6]], [0, 1, 1]), ["theta", "x"]),
     "kl": (lambda: BELL.kl(TWO, np.ones((3, 2))), ["theta0", "theta1"]),
-    "orders": (lambda: ng.observed_order([1, 2, 3], [1, 2]), ["errors"]),
-    "orders, one step": (lambda: ng.observed_order([1, 2], [1]), ["errors"]),
+    "orders": (lambda: ng.observed_order([1, 2, 3], [1, 2]), ["steps"]),
+    "orders, one step": (lambda: ng.observed_order([1, 2], [1]), ["steps"]),
     "the dimension of the family": (lambda: ng.fisher_metric(BELL, [0.5]), ["theta"]),
     "one family's parameters": (lambda: ng.kl_divergence(COIN, [0.5], [0, 1]), ["q"]),
     "a mean that isn't there": (lambda: ng.chi2_divergence(BELL, [0, 1], [3, 0.51]), ["q"]),
