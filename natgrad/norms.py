@@ -49,7 +49,7 @@ class Norm(ABC):
             found.append(arrays.real(value, name, (..., *shape)))
             split = found[-1].ndim - len(shape)
             leading[name], shape = found[-1].shape[:split], found[-1].shape[split:]
-        if self.batch or len(found) > 1:
+        if any(leading.values()) and (self.batch or len(found) > 1):
             arrays.broadcast(**leading, **{self._kind: self.batch})
         return found
 
