@@ -107,6 +107,16 @@ class Metric(Norm):
         with np.errstate(all="ignore"):
             return arrays.in_range(np.asarray(np.vecdot(u, self._apply(v))), "u", "v", source=lost)[()]
 
+    def distance(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
+        """The distance ‖x − y‖ between points, shape (...).
+
+        >>> Dense([[1, 0], [0, 4]]).distance([4, 5], [1, 3])
+        np.float64(5.0)
+        """
+        x, y = self._vectors(x=x, y=y)
+        with np.errstate(over="ignore"):
+            return self._checked(self._norm, x=arrays.in_range(x - y, "x", "y"))
+
     def whiten(self, v: ArrayLike) -> np.ndarray:
         """Take vectors v, shape (..., n), to coordinates w in which |w| = ‖v‖; refused without a factor of G.
 

@@ -217,6 +217,7 @@ CALLS = {
     "Metric.squared_norm": (METRIC.squared_norm, {"v": (PAIR, SAMPLE | HUNDREDS)}),
     "Metric.squared_dual_norm": (METRIC.squared_dual_norm, {"g": (PAIR, SAMPLE | HUNDREDS)}),
     "Metric.inner": (METRIC.inner, {"u": (PAIR, SAMPLE), "v": (PAIR, SAMPLE)}),
+    "Metric.distance": (METRIC.distance, {"x": (PAIR, SAMPLE), "y": (PAIR, SAMPLE)}),
     "Metric.whiten": (METRIC.whiten, {"v": (PAIR, SAMPLE)}),
     "Metric.unwhiten": (METRIC.unwhiten, {"w": (PAIR, SAMPLE)}),
     "Metric.damped": (METRIC.damped, {"damping": (PAIR, {k: v for k, v in ENTRIES.items() if k != "a number"})}),
@@ -349,6 +350,7 @@ MISMATCHES = {
     "solve": (lambda: SEVERAL.solve(TWO), ["g", "metric"]),
     "norm": (lambda: SEVERAL.norm(TWO), ["v", "metric"]),
     "inner": (lambda: SEVERAL.inner(TWO, [1, 1]), ["u", "v", "metric"]),
+    "distance": (lambda: METRIC.distance(TWO, np.ones((3, 2))), ["x", "y", "metric"]),
     "directional derivative": (
         lambda: ng.directional_derivative(TWO, np.ones((3, 2)), METRIC),
         ["gradient", "u", "metric"],

@@ -110,6 +110,8 @@ def test_what_is_not_finite_is_not_blamed_on_the_function(bad):
             verb(wrong)
     with pytest.raises(ValueError, match="^`gradient` must be finite"):
         ng.natural_gradient(wrong, metric)
+    with pytest.raises(ValueError, match="^`x` and `y` must have a result within the range of float64"):
+        metric.distance([1e308, 0], [-1e308, 0])
 
 
 def with_spectrum(eigenvalues, seed=1):

@@ -186,6 +186,15 @@ def test_inner(case, vectors):
     assert_close(case.metric.inner(others, vectors), expected, EXACT, scale)
 
 
+def test_distance(case, vectors):
+    others = case.draw() + 1
+    steps = vectors - others
+    expected = np.sqrt(form(steps, case.tensor, steps))
+    assert_close(case.metric.distance(vectors, others), expected, EXACT, expected)
+    assert_close(case.metric.distance(others, vectors), expected, EXACT, expected)
+    assert not case.metric.distance(vectors, vectors).any()
+
+
 def test_as_matrix(case):
     assert_close(case.metric.as_matrix(), case.tensor, EXACT)
 
