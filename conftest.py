@@ -25,6 +25,13 @@ def pytest_sessionstart(session):
         pytest.exit(f"The chapters would run with natgrad from {found}, not with this folder's: make test", 1)
 
 
+@pytest.fixture(autouse=True)
+def examples_see_all_that_is_public(doctest_namespace):
+    import natgrad
+
+    doctest_namespace.update({name: getattr(natgrad, name) for name in natgrad.__all__})
+
+
 # nbval leaves bitmaps to its diff viewer; here they are compared like everything else.
 BITMAPS = {"image/png", "image/jpeg"}
 

@@ -40,15 +40,14 @@ class Drawing:
     def __init__(self, svg: str, panels: int, draggable: dict | None = None):
         self._svg, self._panels, self._draggable = svg, panels, draggable
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        bundle = {"image/svg+xml": self._svg, "text/plain": repr(self)}
-        return bundle | {DRAGGABLE: self._draggable} if self._draggable else bundle
-
-    def _repr_svg_(self) -> str:
-        return self._svg
+    _repr_svg_ = lambda self: self._svg
 
     def __repr__(self) -> str:
         return f"A drawing with {self._panels} panel{'s' if self._panels > 1 else ''}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        bundle = {"image/svg+xml": self._svg, "text/plain": repr(self)}
+        return bundle | {DRAGGABLE: self._draggable} if self._draggable else bundle
 
 
 def show(figure: Figure, tag: str = "", **start) -> Drawing:
