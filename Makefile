@@ -11,7 +11,7 @@ CHAPTERS := $(wildcard chapters/*.ipynb chapters/exercises/*.ipynb)
 SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # The folder itself is listed because its time changes when a page is removed.
 # .git/logs/HEAD changes with each commit, which the pages name.
-SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/_static/* chapters/exercises/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
+SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/*/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
 SOURCES += $(wildcard page/drag/figures/*.js)
 
@@ -23,11 +23,12 @@ endif
 .DELETE_ON_ERROR:
 # With -j one message would drown in the others.
 .NOTPARALLEL:
-.PHONY: foreign help book pdf serve test check-page chromium java tex bench mutants nbgrader teacher record lock clean
+.PHONY: foreign help book pdf slides serve test check-page chromium java tex bench mutants nbgrader teacher record lock clean
 
 help:
 	@echo "make book     build the book and say where to open it"
 	@echo "make pdf      build it with the whole book as one PDF, which its first page then links to"
+	@echo "make slides   build it with a PDF of each deck of slides, beside its page"
 	@echo "make serve    build it and open it on this computer, with cells that run"
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a few minutes"
@@ -60,6 +61,9 @@ _build/html/natural-gradients.pdf: $(NEEDED) | tex
 	max_print_line=1000 LATEXMKOPTS="-silent -halt-on-error" $(BUILD) --builder pdflatex
 	$(BIN)/python page/print/check_pdf.py
 	$(BUILD) || { rm -f _build/html/index.html; exit 1; }
+
+slides: book chromium
+	$(BIN)/node page/teach/check_slides.mjs _build/html/chapters/slides
 
 serve: book
 	$(BIN)/node page/serve.mjs

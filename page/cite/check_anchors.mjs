@@ -144,7 +144,8 @@ const claims = {
     }
     for (const [from, { links }] of ids) {
       for (const link of links) {
-        const [address, anchor] = link.split("#");
+        const [address, hash] = link.split("#");
+        const anchor = hash?.replace(/^\//, ""); // slides have it in their addresses
         if (!address.startsWith(url)) continue;
         const there = ids.get(address.endsWith("/") ? `${address}index.html` : address);
         assert.ok(!anchor || there?.ids.includes(decodeURIComponent(anchor)), `${from}: ${link}`);

@@ -47,6 +47,7 @@ for (const width of [1280, 390]) {
     if (first > 0.1) problem(`layout shift of ${first.toFixed(3)} on the first visit`);
     await page.goto(`${url}404.html`, { waitUntil: "networkidle" });
     await page.goto(url + path, { waitUntil: "networkidle" });
+    await page.waitForFunction(() => document.readyState === "complete");
     const found = await page.evaluate(() => ({
       shifts: window.shifts,
       broken: document.querySelectorAll(".katex-error, .merror").length,

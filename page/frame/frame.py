@@ -23,20 +23,32 @@ from sphinx.util.math import get_node_equation_number
 PAGE = Path(__file__).parents[1]
 FRAME = Path(__file__).parent
 
+# Fonts that are asked for at once, so that they are there when the page is first laid out: of text and code, of formulas.
+FONTSOURCE = PAGE / "node_modules" / "@fontsource"
+FACES = (
+    "serif-4-latin-400-normal",
+    "serif-4-latin-400-italic",
+    "serif-4-latin-600-normal",
+    "code-pro-latin-400-normal",
+)
+FONTS = [f"fonts/source-{face}.woff2" for face in FACES]
+FORMULAS = ["katex/fonts/KaTeX_Main-Regular-used.woff2", "katex/fonts/KaTeX_Math-Italic-used.woff2"]
+
 # What is copied into the book's _static folder: path there -> what is copied.
 # A folder goes with all that is in it. Nothing here is loaded by itself.
 KATEX = PAGE / "node_modules" / "katex"
 ASSETS = {
     "katex/katex.min.css": KATEX / "dist" / "katex.min.css",
     "katex/katex.min.js": KATEX / "dist" / "katex.min.js",  # loaded only when a cell shows mathematics
+    "fonts.css": FRAME / "fonts.css",
     "scrolling.js": FRAME / "scrolling.js",
     "search.js": FRAME / "search.js",
     "katex/LICENSE": KATEX / "LICENSE",
     **{f"katex/fonts/{path.name}": path for path in (KATEX / "dist" / "fonts").glob("*.woff2")},
+    **{font: next(FONTSOURCE.glob(f"*/files/{Path(font).name}")) for font in FONTS},
+    "fonts/source-serif-4.LICENSE": FONTSOURCE / "source-serif-4" / "LICENSE",
+    "fonts/source-code-pro.LICENSE": FONTSOURCE / "source-code-pro" / "LICENSE",
 }
-
-# Two fonts that nearly every formula needs: asked for at once, they are there when the page is first laid out.
-FONTS = ["KaTeX_Main-Regular.woff2", "KaTeX_Math-Italic.woff2"]
 
 # Scripts and style sheets of single pages: path in _static -> the text that a page that needs it contains.
 # (What every page loads stands in _config.yml, as html_css_files and html_js_files.)
@@ -275,10 +287,10 @@ def add_what_the_page_needs(app, pagename, templatename, context, doctree):
             app.add_css_file(name)
     if doctree is not None:
         context["metatags"] += describe(app, context, doctree)
-    if 'class="katex"' in body:
-        for font in FONTS:
-            address = context["pathto"](f"_static/katex/fonts/{font}", 1)
-            context["metatags"] += f'<link rel="preload" as="font" type="font/woff2" href="{address}" crossorigin>\n'
+    context.setdefault("metatags", "")
+    for font in FONTS + FORMULAS * ('class="katex"' in body):
+        address = context["pathto"](f"_static/{font}", 1)
+        context["metatags"] += f'<link rel="preload" as="font" type="font/woff2" href="{address}" crossorigin>\n'
     for files in ("script_files", "css_files"):
         context[files] = [file for file in context[files] if needed(file, body)]
 
@@ -326,16 +338,34 @@ def not_found(app):
     yield "404", {"title": "There is no such page", "body": body}, "page.html"
 
 
-def subset_icons(folder):
-    """Leave in the icon fonts only what a style sheet names: a few kilobytes of some two hundred."""
+def subset_font(path, characters, target=None):
+    font = TTFont(path, recalcTimestamp=False)  # the same bytes on every build
+    kept = sorted(set(font.getBestCmap()) & set(characters))
+    subsetter = subset.Subsetter()
+    subsetter.populate(unicodes=kept)
+    subsetter.subset(font)
+    font.save(target or path)
+    return kept
+
+
+def subset_fonts(folder):
+    """Leave in the fonts only what pages show, and what style sheets name: most of their bytes are for neither."""
     css = "".join(path.read_text(encoding="utf-8") for path in folder.rglob("*.css"))
-    icons = {int(code, 16) for code in re.findall(r'"\\([0-9a-f]{2,5})"', css)}
     for path in folder.rglob("fa-*.woff2"):
-        font = TTFont(path, recalcTimestamp=False)  # the same bytes on every build
-        subsetter = subset.Subsetter()
-        subsetter.populate(unicodes=icons)
-        subsetter.subset(font)
-        font.save(path)
+        subset_font(path, [int(code, 16) for code in re.findall(r'"\\([0-9a-f]{2,5})"', css)])
+    shown = {ord(c) for path in folder.rglob("*.html") for c in html.unescape(path.read_text(encoding="utf-8"))}
+    for path in folder.glob("_static/fonts/*.woff2"):
+        subset_font(path, shown | set(range(32, 127)))
+    # What a reader's own cell shows may need any other letter: it then loads the whole font.
+    style = folder / "_static" / "katex" / "katex.min.css"
+    faces = style.read_text(encoding="utf-8")
+    for face, name in re.findall(r"(@font-face\{[^}]*url\(fonts/(KaTeX_[\w-]+)\.woff2\)[^}]*\})", faces):
+        fonts = style.parent / "fonts"
+        if subset_font(fonts / f"{name}.woff2", shown, fonts / f"{name}-used.woff2"):
+            # Also what is shown and isn't in the font, or the browser would look for it in the whole one.
+            ranges = ",".join(f"U+{code:X}" for code in sorted(shown))
+            faces += face.replace(f"{name}.", f"{name}-used.").replace("}", f";unicode-range:{ranges}}}")
+    style.write_text(faces, encoding="utf-8")
 
 
 def finish(app, error):
@@ -358,7 +388,7 @@ def finish(app, error):
         if path.suffix == ".html":
             problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
     node("frame/styles.mjs", str(folder)).check_returncode()
-    subset_icons(folder)
+    subset_fonts(folder)
     for path in sorted(folder.rglob("*.css")):
         problems += [f"{path.name}: {match}" for match in FOREIGN_IN_CSS.findall(path.read_text(encoding="utf-8"))]
     if problems:
