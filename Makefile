@@ -7,11 +7,11 @@ BIN := .venv/bin
 # pip finds it where PyTorch's installation page says, or doesn't find it.
 TORCH := "torch==2.13.0+cpu; sys_platform == 'linux' and platform_machine == 'x86_64'" \
          "torch==2.13.0; sys_platform != 'linux' or platform_machine != 'x86_64'"
-CHAPTERS := $(wildcard chapters/*.ipynb)
+CHAPTERS := $(wildcard chapters/*.ipynb chapters/exercises/*.ipynb)
 SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # The folder itself is listed because its time changes when a page is removed.
 # .git/logs/HEAD changes with each commit, which the pages name.
-SOURCES := _config.yml _toc.yml CITATION.cff $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/*/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
+SOURCES := _config.yml _toc.yml CITATION.cff README.md LICENSE $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/*/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
 SOURCES += $(wildcard page/drag/figures/*.js)
 
@@ -23,7 +23,7 @@ endif
 .DELETE_ON_ERROR:
 # With -j one message would drown in the others.
 .NOTPARALLEL:
-.PHONY: foreign help book pdf slides serve test check-page chromium java tex bench mutants record lock clean
+.PHONY: foreign help book pdf slides serve test check-page chromium java tex bench mutants record lock clean nbgrader teacher bibtex browsers nginx
 
 help:
 	@echo "make book     build the book and say where to open it"
@@ -34,6 +34,8 @@ help:
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a few minutes"
 	@echo "make check-page  check the pages in a browser: also speed and HTML"
 	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour, or ONLY=metric"
+	@echo "make nbgrader have the exercises handed out and graded by the real nbgrader: takes ten minutes"
+	@echo "make teacher  write the exercises with all solutions, and a rubric, to _build/teacher"
 	@echo "make record   run the chapters again and store what they give (read the diff)"
 	@echo "make lock     write both requirements.txt from pyproject.toml"
 	@echo "make clean    remove everything that these commands made"
@@ -67,12 +69,12 @@ serve: book
 	$(BIN)/node page/serve.mjs
 
 # Each check prints one line, and what is wrong; all of them are run.
-# Those that take minutes, or need Java, are left to `make check-page`.
+# Those that take minutes, or need more than Chromium, are left to `make check-page`.
 CHECKS := $(wildcard page/*/check_*.mjs)
-QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs,$(CHECKS))
+QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
 check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
-check-page: book chromium java
+check-page: book chromium java bibtex browsers nginx
 	@$(call check,$(CHECKS))
 
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
@@ -84,6 +86,22 @@ chromium: page/node_modules/checks
 java:
 	@java -version 2> /dev/null || { apt-get update && apt-get install --yes --no-install-recommends default-jre-headless; } || { \
 	    echo "The check of the HTML needs Java: install it." >&2; exit 1; }
+
+# Firefox and WebKit as Debian has them; WebKit needs a display, which Xvfb is.
+browsers:
+	@which firefox-esr WebKitWebDriver Xvfb > /dev/null || \
+	    { apt-get update && apt-get install --yes --no-install-recommends firefox-esr webkit2gtk-driver xvfb; } || { \
+	    echo "The checks need Debian's firefox-esr, webkit2gtk-driver and xvfb: install them." >&2; exit 1; }
+
+nginx:
+	@test -x /usr/sbin/nginx || { apt-get update && apt-get install --yes --no-install-recommends nginx-light; } || { \
+	    echo "The check of the servers needs nginx: install it." >&2; exit 1; }
+
+# For the check of the entries that pages offer: what others print them with.
+bibtex:
+	@{ which bibtex pdflatex pandoc && kpsewhich plainnat.bst; } > /dev/null || \
+	    { apt-get update && apt-get install --yes --no-install-recommends texlive-latex-base pandoc; } || { \
+	    echo "The check of the BibTeX entries needs TeX Live and pandoc: install them." >&2; exit 1; }
 
 # For the PDF: LaTeX with its fonts, and what makes figures and reads the result.
 tex:
@@ -114,13 +132,27 @@ bench: .venv/peers
 mutants: .venv/installed
 	$(BIN)/python tests/mutation/mutants.py $(ONLY)
 
+# Not part of `make test`, because it needs all of JupyterLab, and takes long.
+nbgrader: .venv/nbgrader
+	$(BIN)/python tests/nbgrader/grade.py
+
+.venv/nbgrader: .venv/installed tests/nbgrader/requirements.txt
+	$(BIN)/python -m pip install --no-deps --requirement tests/nbgrader/requirements.txt
+	@touch $@
+
+# Notebooks that were handed in: RECEIVE="one.ipynb two.ipynb"
+teacher: .venv/installed
+	$(BIN)/python page/exercise/teacher.py _build/teacher $(RECEIVE)
+	@echo "Open $(CURDIR)/_build/teacher"
+
 record: .venv/installed
 	$(BIN)/jupyter-nbconvert --to notebook --inplace --execute $(CHAPTERS) \
 	    --ExecutePreprocessor.record_timing=False \
 	    --ClearMetadataPreprocessor.enabled=True \
 	    --ClearMetadataPreprocessor.preserve_nb_metadata_mask=kernelspec \
 	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=tags \
-	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=mystnb
+	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=mystnb \
+	    --ClearMetadataPreprocessor.preserve_cell_metadata_mask=nbgrader
 
 # One file for every supported Python and platform. It keeps the versions that it has;
 # remove requirements.txt first to have the newest of everything.
@@ -131,6 +163,8 @@ lock:
 	    --no-annotate --custom-compile-command "make lock" --output-file requirements.txt
 	$(BIN)/uv pip compile pyproject.toml --extra bench --constraint requirements.txt --universal --python-version 3.11 \
 	    --no-annotate --no-header | grep -vxFf requirements.txt > benchmarks/requirements.txt
+	$(BIN)/uv pip compile pyproject.toml --extra nbgrader --constraint requirements.txt --universal --python-version 3.11 \
+	    --no-annotate --no-header | grep -vxFf requirements.txt > tests/nbgrader/requirements.txt
 	$(BIN)/python -m pip install --no-deps --requirement requirements.txt
 	$(BIN)/npm --prefix page install --package-lock-only
 

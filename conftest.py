@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from nbval.plugin import IPyNbCell
 
-collect_ignore = ["tests/mutation"]  # programs
+collect_ignore = ["tests/mutation", "tests/nbgrader"]  # programs
 
 ROOT = Path(__file__).parent
 
@@ -23,6 +23,13 @@ def pytest_sessionstart(session):
         found = "nowhere that it says"
     if found != ROOT.as_uri():
         pytest.exit(f"The chapters would run with natgrad from {found}, not with this folder's: make test", 1)
+
+
+@pytest.fixture(autouse=True)
+def examples_see_all_that_is_public(doctest_namespace):
+    import natgrad
+
+    doctest_namespace.update({name: getattr(natgrad, name) for name in natgrad.__all__})
 
 
 # nbval leaves bitmaps to its diff viewer; here they are compared like everything else.

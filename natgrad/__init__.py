@@ -5,13 +5,7 @@ Section numbers in the docstrings are those of Madsen's note, which the book in 
 Arrays follow the habit of `numpy.linalg`: the last axis holds the coordinates, leading axes broadcast.
 """
 
-from .coordinates import (
-    Coordinates,
-    gaussian_mean_log_scale,
-    gaussian_mean_scale,
-    gaussian_natural,
-    reparametrize,
-)
+from .coordinates import gaussian_mean_log_scale, gaussian_mean_scale, gaussian_natural, reparametrize
 from .discrete import Bernoulli, Categorical, Poisson, Softmax
 from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
 from .empirical import EmpiricalFisher, empirical_fisher
@@ -29,9 +23,9 @@ __version__ = "0.1.0"
 
 # fmt: off
 __all__ = [
-    "Bernoulli", "Categorical", "Coordinates", "Dense", "Diagonal", "Dual", "EmpiricalFisher", "Family", "Gaussian",
-    "Kronecker", "LowRank", "MatrixFree", "Metric", "MultivariateGaussian", "Norm", "PNorm", "Poisson", "Softmax",
-    "Spectral", "chi2_divergence", "directional_derivative", "empirical_fisher", "euclidean", "fisher_from_hessian",
+    "Bernoulli", "Categorical", "Dense", "Diagonal", "Dual", "EmpiricalFisher", "Family", "Gaussian", "Kronecker",
+    "LowRank", "MatrixFree", "Metric", "MultivariateGaussian", "Norm", "PNorm", "Poisson", "Softmax", "Spectral",
+    "chi2_divergence", "directional_derivative", "empirical_fisher", "euclidean", "fisher_from_hessian",
     "fisher_information", "fisher_metric", "fisher_monte_carlo", "from_covariance", "from_frame", "from_scores",
     "gaussian_mean_log_scale", "gaussian_mean_scale", "gaussian_natural", "kl_divergence", "kl_quadratic", "kl_series",
     "natural_gradient", "numerical_gradient", "numerical_hessian", "observed_order", "reparametrize",

@@ -14,44 +14,31 @@ BLOCK = 2**17
 
 @cache
 def _lapack(n: int):
-    """The module of scipy, or None."""
-    if n <= SMALL or find_spec("scipy") is None:
-        return None
-    from scipy.linalg import lapack
+    # The module of scipy, or None.
+    if n > SMALL and find_spec("scipy"):
+        from scipy.linalg import lapack
 
-    return lapack
+        return lapack
 
 
 def cholesky(matrix: np.ndarray) -> np.ndarray | None:
     """The lower factors L of A = L Lᵀ, shape (..., n, n), or None if one of them isn't there."""
-    lapack = _lapack(matrix.shape[-1]) if matrix.ndim == 2 else None
-    if lapack:
-        factor, _ = lapack.dpotrf(matrix.T, lower=1, clean=1)  # the transpose is the same, in the order of LAPACK
-    else:
-        try:
-            factor = np.linalg.cholesky(matrix)
-        except np.linalg.LinAlgError:
-            return None
+    if matrix.ndim == 2 and (lapack := _lapack(len(matrix))):
+        factor, failed = lapack.dpotrf(matrix.T, lower=1, clean=1)  # the transpose is the same, in its own order
+        return None if failed else factor
+    try:
+        factor = np.linalg.cholesky(matrix)
+    except np.linalg.LinAlgError:
+        return None
     # Not everywhere is a pivot that isn't there an error: elsewhere it is NaN.
-    pivots = factor.diagonal(axis1=-2, axis2=-1)
-    return factor if ((pivots > 0) & (pivots < np.inf)).all() else None
+    return factor if (factor.diagonal(axis1=-2, axis2=-1) > 0).all() else None
 
 
 def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
-    """L⁻¹ of one lower triangular L: [[A, 0], [B, C]]⁻¹ = [[A⁻¹, 0], [−C⁻¹ B A⁻¹, C⁻¹]].
-
-    No row is mixed with one below it, which keeps small rows accurate beside large ones.
-    """
-    n = len(factor)
-    if lapack := _lapack(n):
+    """L⁻¹ of one lower triangular L. No row is mixed with one below it: small ones stay accurate beside large ones."""
+    if lapack := _lapack(len(factor)):
         return lapack.dtrtri(factor, lower=1)[0]
-    if n <= 16:
-        return solve_lower_last(factor, np.eye(n))
-    half, inverse = n // 2, np.zeros_like(factor)
-    a = inverse[:half, :half] = inverse_of_lower(factor[:half, :half])
-    c = inverse[half:, half:] = inverse_of_lower(factor[half:, half:])
-    inverse[half:, :half] = -(c @ factor[half:, :half] @ a)
-    return inverse
+    return solve_lower_last(factor, np.eye(len(factor)))
 
 
 def solve_lower_last(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -66,14 +53,11 @@ def solve_lower_last(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
 def solve(factor: np.ndarray, g: np.ndarray, *, twice: bool = True) -> np.ndarray:
     """L⁻ᵀ L⁻¹ g, or L⁻¹ g unless `twice`, for lower triangles L, shape (..., n, n), and g, shape (..., n)."""
     n = g.shape[-1]
-    if factor.ndim == 2:
-        if lapack := _lapack(n):
-            solver = lapack.dpotrs if twice else lapack.dtrtrs
-            return np.ascontiguousarray(solver(factor, g.reshape(-1, n).T, lower=1)[0].T).reshape(g.shape)
-        inverse = inverse_of_lower(factor)
-        return g @ inverse.T @ inverse if twice else g @ inverse.T
+    if factor.ndim == 2 and (lapack := _lapack(n)):
+        solver = lapack.dpotrs if twice else lapack.dtrtrs
+        return np.ascontiguousarray(solver(factor, g.reshape(-1, n).T, lower=1)[0].T).reshape(g.shape)
     lead = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1])
-    lower = np.moveaxis(np.broadcast_to(factor, (*lead, n, n)), (-2, -1), (0, 1)).copy()
+    lower = factor if factor.ndim == 2 else np.moveaxis(np.broadcast_to(factor, (*lead, n, n)), (-2, -1), (0, 1)).copy()
     y = np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0).copy()
     solve_lower_last(lower, y[:, None])
     if twice:  # Lᵀ read from its end is a lower triangle
@@ -81,17 +65,24 @@ def solve(factor: np.ndarray, g: np.ndarray, *, twice: bool = True) -> np.ndarra
     return np.ascontiguousarray(np.moveaxis(y, 0, -1))
 
 
+def products(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """A v. One matrix and many vectors make one product of matrices, which is quicker."""
+    return v @ matrix.T if matrix.ndim == 2 else np.matvec(matrix, v)
+
+
 def squared_lengths(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
-    """‖A v‖² of vectors v, shape (..., n), under one A, shape (n, n), in blocks: only the result is as long as v."""
-    n = len(matrix)
+    """‖A v‖² of vectors v, shape (..., n); of many under one A in blocks, so that only the result is as long as v."""
+    n = v.shape[-1]
+    if matrix.ndim > 2 or v.size <= BLOCK:
+        w = products(matrix, v)
+        return np.vecdot(w, w)
     rows, step = v.reshape(-1, n), max(512, BLOCK // (2 * n))
-    out, workspace = np.empty(len(rows)), np.empty(min(step, len(rows)) * n)
+    out = np.empty(len(rows))
     for start in range(0, len(rows), step):
-        part = rows[start : start + step]
         # Coordinates first: the sums over a few coordinates are then sums of long rows.
-        w = np.matmul(matrix, part.T, out=workspace[: part.size].reshape(n, -1))
+        w = matrix @ rows[start : start + step].T
         np.add.reduce(np.multiply(w, w, out=w), axis=0, out=out[start : start + step])
-    return out.reshape(v.shape[:-1])[()]
+    return out.reshape(v.shape[:-1])
 
 
 def well_conditioned(factor: np.ndarray, most: float) -> bool:
@@ -100,17 +91,13 @@ def well_conditioned(factor: np.ndarray, most: float) -> bool:
     First by a bound: the trace of C is n, so that its smallest eigenvalue is at least det C (1 − 1/n)ⁿ⁻¹ ≥ det C/e, by
     the means of the others, and no eigenvalue is larger than n. Singular values decide the rest.
     """
-    n = factor.shape[-1]
-    squares = np.einsum("...ij,...ij->...i", factor, factor)
-    pivots = factor.diagonal(axis1=-2, axis2=-1)
+    n, squares, pivots = factor.shape[-1], np.vecdot(factor, factor), factor.diagonal(axis1=-2, axis2=-1)
     suspects = ~(np.multiply.reduce(pivots * pivots / squares, axis=-1) * most > n * math.e)
-    if not np.any(suspects):
+    if not suspects.any():
         return True
     rows = factor / np.sqrt(squares)[..., None]
-    if factor.ndim == 2 and (lapack := _lapack(n)):
-        # For one large matrix an estimate from LAPACK saves the singular values, unless it is close.
-        reciprocal, _ = lapack.dpocon(rows, 1.0, uplo="L")
-        if 10 * n < most * reciprocal:
-            return True
+    # For one large matrix an estimate from LAPACK saves the singular values, unless it is close.
+    if factor.ndim == 2 and (lapack := _lapack(n)) and 10 * n < most * lapack.dpocon(rows, 1.0, uplo="L")[0]:
+        return True
     values = np.linalg.svd(rows[suspects], compute_uv=False)
     return bool((values[..., 0] < math.sqrt(most) * values[..., -1]).all())

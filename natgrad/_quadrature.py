@@ -19,25 +19,15 @@ NODES = 4096
 MOST, MOST_NODES, COARSE = 100, 1e5, 0.64
 
 
-def expectation(
-    rules: Sequence[tuple[np.ndarray, np.ndarray]],
-    f: Callable,
-    name: str,
-    point: str,
-    *,
-    apart: bool,
-    square: bool = False,
-    scale: np.ndarray | float = 0.0,
-) -> np.ndarray:
+def expectation(rules: Sequence, f: Callable, name: str, point: str, *, apart: bool, square=False, scale=0.0):
     """E[f], shape (...), for an f that takes K nodes, shape (..., K), to K values, shape (K, ...).
 
-    If `square`, E[f fᵀ] for an f that gives an array (n, K). In a density its bulk has to be told apart by float64.
-    Rules have to agree on it, up to parts of E|f|, or of the scale of what f would be but for its own rounding errors.
+    If `square`, E[f fᵀ] for an f that gives an array (n, K). If `apart`, the bulk of a density has to be told apart by
+    float64. Rules agree up to parts of E|f|, or of the scale of what f would be but for its own rounding errors.
     """
     for _, weights in rules:
-        if not abs(weights.sum() - 1) <= TOLERANCE:
-            found = f"that finds {weights.sum():.12g}"
-            raise ValueError(f"`{point}` must have its mass of 1 in reach of quadrature, but {found}.")
+        found = f"that finds {weights.sum():.12g}"
+        arrays.must(abs(weights.sum() - 1) <= TOLERANCE, point, "have its mass of 1 in reach of quadrature", found)
     nodes, best = rules[-1]
     if apart:
         bulk = nodes[..., best > BULK * best.max()]
@@ -46,36 +36,31 @@ def expectation(
     (first, _), (last, size) = means[0], means[-1]
     excess = np.abs(last - first) - TOLERANCE * np.maximum(size, scale)
     if (excess > 0).any():
-        worst, counts = np.argmax(excess), [weights.size for _, weights in rules]
-        raise ValueError(
-            f"`{name}` must have an expectation that quadrature can find, but rules of {counts[0]} and "
-            f"{counts[-1]} nodes give {first.flat[worst]:.6g} and {last.flat[worst]:.6g}."
-        )
+        (one, other), worst = (rules[0][1].size, rules[-1][1].size), np.argmax(excess)
+        found = f"rules of {one} and {other} nodes give {first.flat[worst]:.6g} and {last.flat[worst]:.6g}"
+        arrays.must(False, name, "have an expectation that quadrature can find", found)
     return last[()]
 
 
 def told_apart(size: np.ndarray, width: np.ndarray, name: str) -> None:
     """Raise if a density of this width isn't wide enough for rounding to leave its observations of this size apart."""
-    if not (width > PLACES * np.spacing(size)).all():
-        raise ValueError(f"`{name}` must have observations that float64 can tell apart, but all are rounded to one.")
+    wide = (width > PLACES * np.spacing(size)).all()
+    arrays.must(wide, name, "have observations that float64 can tell apart", "all are rounded to one")
 
 
 def _mean(f: Callable, nodes: np.ndarray, weights: np.ndarray, name: str, square: bool) -> tuple:
-    """Σ w f and Σ w |f|, or Σ w f fᵀ and Σ w |f| |f|ᵀ, in blocks."""
+    # Σ w f and Σ w |f|, or Σ w f fᵀ and Σ w |f| |f|ᵀ, in blocks.
     found = size = np.float64(0)
     product = lambda w, v: (v * w) @ v.T if square else np.tensordot(w, v, 1)
     for start in range(0, weights.size, NODES):
-        x, w = nodes[..., start : start + NODES], weights[start : start + NODES]
-        values = f(x)
+        w, values = weights[start : start + NODES], f(nodes[..., start : start + NODES])
         # The mean of a condition, such as x == 1, is its probability.
-        if getattr(values, "dtype", None) == np.bool_:
-            values = values.astype(np.float64)
-        values = arrays.numbers(values, name)
-        if not values.ndim or values.shape[-1 if square else 0] != w.size:
-            shape = f"the shape of what it returns is {values.shape}"
-            raise ValueError(f"`{name}` must return one value for each of {w.size} observations, but {shape}.")
-        if not arrays.all_finite(values):
-            raise ValueError(f"`{name}` must give finite values to average, but one of them is not finite.")
+        condition = getattr(values, "dtype", None) == np.bool_
+        values = arrays.numbers(values.astype(float) if condition else values, name)
+        shape, fits = values.shape, values.ndim and values.shape[-1 if square else 0] == w.size
+        wanted = f"return one value for each of {w.size} observations"
+        arrays.must(fits, name, wanted, f"the shape of what it returns is {shape}")
+        arrays.must(arrays.all_finite(values), name, "give finite values to average", "one of them is not finite")
         found, size = found + product(w, values), size + product(w, np.abs(values))
     return found, size
 
@@ -84,8 +69,7 @@ def _mean(f: Callable, nodes: np.ndarray, weights: np.ndarray, name: str, square
 def hermite(n: int) -> list[tuple[np.ndarray, np.ndarray]]:
     """Two rules for the standard Gaussian in n dimensions: nodes, shape (n, N), and weights, shape (N,)."""
     most = min(MOST, int(MOST_NODES ** (1 / n) + 1e-9))
-    if most < 4:
-        raise ValueError(f"`theta` must have at most 8 dimensions to be integrated over, but there are {n}.")
+    arrays.must(most >= 4, "theta", "have at most 8 dimensions to be integrated over", f"there are {n}")
     rules = []
     for size in max(3, int(COARSE * most)), most:
         # For the weight exp(−z²/2), normalised so that the weights are those of a standard Gaussian.

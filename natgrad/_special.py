@@ -15,21 +15,16 @@ def u_minus_log1p(u: np.ndarray, one_plus_u: np.ndarray) -> np.ndarray:
     Far from zero the logarithm is that of `one_plus_u`, of which u no longer knows the digits when it is close to −1.
     Near it, with q = u / (2 + u), ln(1 + u) = 2 artanh(q) = 2q + 2q³/3 + 2q⁵/5 + …, and u − 2q = u q exactly.
     """
-    shape, u = np.shape(u), np.ravel(u)
-    near = np.flatnonzero(np.abs(u) < SERIES_RADIUS)
-    found = np.empty_like(u) if near.size == u.size else u - np.log(one_plus_u).ravel()
-    if near.size:
-        u = u if near.size == u.size else u[near]
-        q = u / (2 + u)
-        square = q * q
-        tail = square * (-2 / 15)
-        for k in (13, 11, 9, 7, 5, 3):
-            tail += -2 / k
-            tail *= square
-        tail += u
-        tail *= q
-        found[near] = tail
-    return found.reshape(shape)
+    found, near = np.array(u - np.log(one_plus_u)), np.flatnonzero(np.abs(u) < SERIES_RADIUS)
+    u = np.ravel(u)[near]
+    q = u / (2 + u)
+    square = q * q
+    tail = square * (2 / 15)
+    for k in (13, 11, 9, 7, 5, 3):
+        tail += 2 / k
+        tail *= square
+    found.flat[near] = q * (u - tail)
+    return found
 
 
 def exact_sum(terms: np.ndarray) -> np.ndarray:
@@ -37,6 +32,8 @@ def exact_sum(terms: np.ndarray) -> np.ndarray:
 
     Of all terms the bits above one place, which add up without rounding, and then what is left of them.
     """
+    if len(terms) < 3:  # which is rounded once
+        return terms.sum(axis=0)
     exponent = np.frexp(np.abs(terms).max(axis=0))[1] + len(terms).bit_length()
     place = np.ldexp(1.0, exponent)
     high = (terms + place) - place

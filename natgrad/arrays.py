@@ -22,22 +22,36 @@ CONDITION = 1e-3 / EPS
 LOWEST = float(np.finfo(float).tiny) / EPS
 
 
+def must(holds, name: str, wanted: str, found: str, error: type = ValueError) -> None:
+    """Raise an error unless something holds."""
+    if not holds:
+        raise error(f"`{name}` must {wanted}, but {found}.")
+
+
+def outside(x: np.ndarray, impossible: np.ndarray, name: str, wanted: str) -> np.ndarray:
+    """Return `x`, or raise an error if some of its entries are impossible."""
+    if impossible.any():
+        raise ValueError(f"`{name}` must {wanted}, but it contains {x[impossible][0]:.6g}.")
+    return x
+
+
 def numbers(value, name: str) -> np.ndarray:
     """Return `value` as a non-empty array of float64 numbers, finite or not."""
-    if isinstance(value, np.ma.MaskedArray):
-        raise ValueError(f"`{name}` must not be masked, but it is a masked array.")
-    try:
-        array = np.asarray(value)
-    except ValueError as error:
-        if "inhomogeneous" not in str(error):  # it comes from the value's own `__array__`
-            raise
-        raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
-    if array.dtype.kind not in "iuf" or array.dtype.itemsize > 8:
+    if type(value) is not np.ndarray or value.dtype != np.float64:
+        must(not isinstance(value, np.ma.MaskedArray), name, "not be masked", "it is a masked array")
+        try:
+            array = np.asarray(value)
+        except ValueError as error:
+            if "inhomogeneous" not in str(error):  # it comes from the value's own `__array__`
+                raise
+            raise ValueError(f"`{name}` must be a rectangular array, but its rows differ in length.") from None
         found = type(value).__name__ if array.ndim == 0 else f"an array of {array.dtype}"
-        raise ValueError(f"`{name}` must hold real numbers (integers or floats up to float64), but it is {found}.")
-    if array.size == 0:
-        raise ValueError(f"`{name}` must not be empty, but its shape is {array.shape}.")
-    return array.astype(np.float64, copy=False)
+        real = array.dtype.kind in "iuf" and array.dtype.itemsize <= 8
+        must(real, name, "hold real numbers (integers or floats up to float64)", f"it is {found}")
+        value = array.astype(np.float64, copy=False)
+    if value.size == 0:
+        raise ValueError(f"`{name}` must not be empty, but its shape is {value.shape}.")
+    return value
 
 
 def all_finite(array: np.ndarray) -> bool:
@@ -46,62 +60,32 @@ def all_finite(array: np.ndarray) -> bool:
         return math.isfinite(np.add.reduce(array, axis=None)) or bool(np.isfinite(array).all())
 
 
-def real(value, name: str) -> np.ndarray:
-    """Return `value` as a non-empty array of finite numbers."""
+def real(value, name: str, shape: tuple = (...,)) -> np.ndarray:
+    """Return `value` as an array of finite numbers of this shape, where letters are any lengths, and ... any axes."""
     array = numbers(value, name)
     if not all_finite(array):
-        raise ValueError(f"`{name}` must be finite, but it contains {array[~np.isfinite(array)][0]}.")
+        outside(array, ~np.isfinite(array), name, "be finite")
+    lengths, lead = {}, shape[0] is ... if shape else False
+    axes, own = shape[lead:], array.shape[array.ndim - len(shape) + 1 :] if lead else array.shape
+    same = lambda axis, n: axis == n or (isinstance(axis, str) and lengths.setdefault(axis, n) == n)
+    if own != axes and not (len(own) == len(axes) and all(map(same, axes, own))):
+        wanted = str(shape).replace("Ellipsis", "...").replace("'", "")
+        raise ValueError(f"`{name}` must have the shape {wanted}, but its shape is {array.shape}.")
     return array
 
 
-def vector(value, name: str, dim: int | None = None) -> np.ndarray:
-    """Return `value` as an array of vectors, shape (..., dim)."""
-    array = real(value, name)
-    if array.ndim == 0:
-        raise ValueError(f"`{name}` must have coordinates in its last axis, but it is a single number.")
-    if dim is not None and array.shape[-1] != dim:
-        raise ValueError(f"`{name}` must have length {dim} in its last axis, but its shape is {array.shape}.")
+def positive(value, name: str, shape: tuple = (..., "n")) -> np.ndarray:
+    """Return `value` as an array of positive numbers of this shape."""
+    array = real(value, name, shape)
+    must(array.min() > 0, name, "be positive", f"its smallest entry is {array.min():.6g}")
     return array
 
 
-def point(value, name: str, dim: int | None = None) -> np.ndarray:
-    """Return `value` as a single vector, shape (dim,)."""
-    array = vector(value, name, dim)
-    if array.ndim != 1:
-        raise ValueError(f"`{name}` must be a single vector, but its shape is {array.shape}.")
-    return array
-
-
-def table(value, name: str) -> np.ndarray:
-    """Return `value` as one row of numbers for each observation, shape (N, dim)."""
-    array = real(value, name)
-    if array.ndim != 2:
-        raise ValueError(f"`{name}` must have one row for each observation, but its shape is {array.shape}.")
-    return array
-
-
-def square(value, name: str) -> np.ndarray:
-    """Return `value` as an array of square matrices, shape (..., n, n)."""
-    array = real(value, name)
-    if array.ndim < 2 or array.shape[-1] != array.shape[-2]:
-        raise ValueError(f"`{name}` must be square in its last two axes, but its shape is {array.shape}.")
-    return array
-
-
-def positive(value, name: str) -> np.ndarray:
-    """Return `value` as an array of vectors with positive entries, shape (..., dim)."""
-    array = vector(value, name)
-    if array.min() <= 0:
-        raise ValueError(f"`{name}` must be positive, but its smallest entry is {array.min():.6g}.")
-    return array
-
-
-def positive_number(value, name: str) -> float:
-    """Return `value` as a positive float."""
-    array = real(value, name)
-    if array.ndim:
-        raise ValueError(f"`{name}` must be a single number, but its shape is {array.shape}.")
-    return positive(array[None], name).item()
+def each(value, name: str, dim: int) -> np.ndarray:
+    """Return `value`, a positive number or one for each coordinate, as an array of shape (dim,)."""
+    array = positive(np.atleast_1d(real(value, name)), name)
+    must(array.shape in ((1,), (dim,)), name, f"be one number or {dim}", f"its shape is {array.shape}")
+    return np.broadcast_to(array, (dim,))
 
 
 def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.ndarray]:
@@ -110,16 +94,15 @@ def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.
     It has to equal its transpose up to rounding, and to have digits when it is inverted. Both are judged with its
     diagonal scaled to ones, so that a change of units changes no decision.
     """
-    matrix = square(value, name)
+    matrix = real(value, name, (..., "n", "n"))
     diagonal = matrix.diagonal(axis1=-2, axis2=-1)
     with np.errstate(all="ignore"):
         units = lambda roots: roots[..., :, None] * roots[..., None, :]
         if not (matrix == matrix.mT).all():
             excess = np.abs(matrix - matrix.mT) - SYMMETRY_ROUNDINGS * EPS * units(np.sqrt(np.abs(diagonal)))
             *which, i, j = worst = np.unravel_index(np.argmax(excess), excess.shape)
-            if excess[worst] > 0:
-                pair = f"{matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}"
-                raise ValueError(f"`{name}` must {be} symmetric, but its entries ({i}, {j}) and ({j}, {i}) are {pair}.")
+            pair = f"entries ({i}, {j}) and ({j}, {i}) are {matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}"
+            must(excess[worst] <= 0, name, f"{be} symmetric", f"its {pair}")
         factor = _kernels.cholesky(matrix)
         if factor is None or not _kernels.well_conditioned(factor, CONDITION):
             beyond, found = "", f"its smallest eigenvalue is {np.linalg.eigvalsh(matrix).min():.6g}"
@@ -127,8 +110,8 @@ def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.
             if values.min() > -EPS * matrix.shape[-1] ** 2:
                 most = (values[..., -1] / np.abs(values[..., 0])).max()
                 beyond, found = " beyond rounding", f"scaled to a diagonal of ones its condition number is {most:.2g}"
-            raise ValueError(f"`{name}` must {be} positive definite{beyond}, but {found}.")
-        in_range(diagonal, name, source=lambda: True)
+            must(False, name, f"{be} positive definite{beyond}", found)
+        in_range(diagonal.min(), name, source=lambda: True)
     return matrix, factor
 
 
@@ -137,9 +120,8 @@ def broadcast(**shapes: tuple[int, ...]) -> tuple[int, ...]:
     try:
         return np.broadcast_shapes(*shapes.values())
     except ValueError:
-        names = " and ".join(f"`{name}`" for name in shapes)
-        found = " and ".join(str(shape) for shape in shapes.values())
-        raise ValueError(f"{names} must have leading axes that broadcast, but these are {found}.") from None
+        names, found = "` and `".join(shapes), " and ".join(map(str, shapes.values()))
+        raise ValueError(f"`{names}` must have leading axes that broadcast, but these are {found}.") from None
 
 
 def in_range(result: np.ndarray, *names: str, source: Callable | None = None, axes: int = 0) -> np.ndarray:
@@ -156,16 +138,14 @@ def in_range(result: np.ndarray, *names: str, source: Callable | None = None, ax
         low = np.abs(result).max(axis=tuple(range(-axes, 0))) < LOWEST if source else np.False_
         if not (low.any() and (low & source()).any()):
             return result
-    arguments = " and ".join(f"`{name}`" for name in names)
-    raise ValueError(f"{arguments} must have a result within the range of float64, but it {fate}.")
+    must(False, "` and `".join(names), "have a result within the range of float64", f"it {fate}")
 
 
 def count(value, name: str, smallest: int = 1) -> int:
     """Return `value` as an integer of at least `smallest`."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"`{name}` must be an integer, but it is a {type(value).__name__}.")
-    if value < smallest:
-        raise ValueError(f"`{name}` must be at least {smallest}, but it is {value}.")
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    must(whole, name, "be an integer", f"it is a {type(value).__name__}", TypeError)
+    must(value >= smallest, name, f"be at least {smallest}", f"it is {value}")
     return int(value)
 
 
@@ -173,13 +153,6 @@ def instance(value, name: str, kind: type):
     """Return `value` if it is of this kind."""
     if not isinstance(value, kind):
         raise TypeError(f"`{name}` must be a {kind.__name__}, but it is a {type(value).__name__}.")
-    return value
-
-
-def function(value, name: str):
-    """Return `value` if it can be called."""
-    if not callable(value):
-        raise TypeError(f"`{name}` must be callable, but it is a {type(value).__name__}.")
     return value
 
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import arrays
 from ._special import exact_sum, log_factorial_excess, u_minus_log1p
-from .family import Family, refuse
+from .family import Family
 
 # How many counts it is possible to sum over; what is below these logarithms is not looked at by the one and the other
 # of two rules.
@@ -15,40 +15,32 @@ COARSE_FALL, FALL = 150.0, 300.0
 class Categorical(Family):
     """One of k ≥ 2 outcomes, x = 0, …, k − 1: θᵢ is the probability of x = i for i ≥ 1, and 1 − Σθ that of x = 0.
 
-    Examples
-    --------
     >>> Categorical(3).fisher([0.25, 0.25])
     array([[6., 2.],
            [2., 6.]])
     """
 
-    _discrete = True
-    _letter = "theta"
+    _discrete, _letter = True, "theta"
+    _log_prob = lambda self, theta, x: of_outcome(np.log(theta), x)
+    _rules = lambda self, theta: [(np.arange(float(self.k)), theta)]
+    _unit = lambda self, theta: theta[1:] * theta[0] / (theta[1:] + theta[0])
 
     def __init__(self, k: int):
         self.k = arrays.count(k, "k", 2)
         self.parameters = (self._letter,) if k == 2 else tuple(f"{self._letter}_{i}" for i in range(1, k))
-        self._block = max(16, (1 << 15) // k)
 
     def _unpack(self, theta, name):
         """The probabilities of all outcomes, one row each."""
         if not 0 < theta.min() <= theta.max() < 1:
-            refuse(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
+            arrays.outside(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
         rest = exact_sum(np.concatenate([np.ones_like(theta[:1]), -theta]))
-        if rest.min() <= 0:
-            largest = theta.sum(axis=0).max()
-            raise ValueError(f"`{name}` must sum to less than 1, but its largest sum is {largest:.17g}.")
+        if not rest.min() > 0:
+            arrays.must(False, name, "sum to less than 1", f"its largest sum is {theta.sum(axis=0).max():.17g}")
         return np.concatenate([rest[None], theta])
 
     def _observation(self, x):
         allowed = "0 or 1" if self.k == 2 else f"one of 0, …, {self.k - 1}"
-        return refuse(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
-
-    def _log_prob(self, theta, x):
-        total = theta[1:].sum(axis=0)
-        logs = np.log(theta)
-        logs[0] = np.where(total < 0.5, np.log1p(-total), logs[0])
-        return of_outcome(logs, x)
+        return arrays.outside(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
 
     def _score(self, theta, x):
         rest = np.where(x == 0, -1 / theta[0], 0)
@@ -56,19 +48,11 @@ class Categorical(Family):
 
     def _sample(self, theta, shape, rng):
         # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
-        edges, u = np.cumsum(theta[1:], axis=0), rng.random(shape)
-        passed = np.searchsorted(edges, u, side="right") if edges.ndim == 1 else sum(u >= edge for edge in edges)
-        return np.append(np.arange(1.0, self.k), 0.0)[passed]
-
-    def _rules(self, theta):
-        return [(np.arange(float(self.k)), np.asarray(theta, float))]
-
-    def _unit(self, theta):
-        return theta[1:] * theta[0] / (theta[1:] + theta[0])
+        u = rng.random(shape)
+        return np.append(np.arange(1.0, self.k), 0.0)[sum(u >= edge for edge in np.cumsum(theta[1:], axis=0))]
 
     def _fisher(self, theta):
-        found = np.tile(1 / theta[0], (self.dim, self.dim, *[1] * (theta.ndim - 1)))
-        i = np.arange(self.dim)
+        found, i = np.tile(1 / theta[0], (self.dim, self.dim, *[1] * (theta.ndim - 1))), np.arange(self.dim)
         found[i, i] += 1 / theta[1:]
         return found
 
@@ -77,29 +61,25 @@ class Categorical(Family):
         change = np.concatenate([-exact_sum(step)[None], step])
         return (theta0 * u_minus_log1p(change / theta0, theta1 / theta0)).sum(axis=0)
 
-    def _chi2_is_finite(self, p, q):
-        return True
-
 
 class Softmax(Family):
-    """The outcomes of `Categorical` by their logits, θᵢ = ln pᵢ/p₀ for x = i ≥ 1, its natural coordinates.
+    """The outcomes of `Categorical` by their logits, θᵢ = ln pᵢ/p₀ for x = i ≥ 1, also where one is nearly certain.
 
-    No digit is lost where an outcome is nearly certain, of which `Categorical` no longer knows the probability.
-
-    Examples
-    --------
     >>> coin = Softmax(2)
     >>> coin.fisher([0]), coin.kl([36], [36.5]).round(18)
     (array([[0.25]]), np.float64(2.5e-17))
     """
 
-    _discrete = True
-    _letter = "logit"
+    _discrete, _letter = True, "logit"
     __init__, _observation = Categorical.__init__, Categorical._observation
-    _chi2_is_finite = Categorical._chi2_is_finite
+    _log_prob = lambda self, theta, x: of_outcome(theta[1], x)
+    _sample = lambda self, theta, shape, rng: Categorical._sample(self, theta[2], shape, rng)
+    _rules = lambda self, theta: Categorical._rules(self, theta[2])
+    _unit = lambda self, theta: np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one
+    _rest = lambda self, p: np.tensordot(1 - np.eye(self.k), p, 1)  # 1 − p of all outcomes, as sums of the others
 
     def _unpack(self, theta, name):
-        """The logits and the logarithms of the probabilities of all outcomes, one row each."""
+        """The logits, the logarithms of the probabilities of all outcomes, and these, one row each."""
         logits = np.concatenate([np.zeros_like(theta[:1]), theta])
         # With m the likeliest, ln pᵢ = (θᵢ − θₘ) − ln(1 + Σ exp(θⱼ − θₘ)) over j ≠ m.
         likeliest = logits.argmax(axis=0)[None]
@@ -107,62 +87,32 @@ class Softmax(Family):
         odds = np.exp(gaps)
         np.put_along_axis(odds, likeliest, 0, 0)
         others = arrays.in_range(odds.sum(axis=0), name, source=lambda: True)
-        return logits, gaps - np.log1p(others)
-
-    def _log_prob(self, theta, x):
-        return of_outcome(theta[1], x)
-
-    def _others(self, theta):
-        """p and 1 − p of all outcomes, the latter as sums of what comes before and after."""
-        p = np.exp(theta[1])
-        rest = np.zeros_like(p)
-        rest[1:] = np.cumsum(p[:-1], axis=0)
-        rest[:-1] += np.cumsum(p[:0:-1], axis=0)[::-1]
-        return p, rest
+        logs = gaps - np.log1p(others)
+        return logits, logs, np.exp(logs)
 
     def _score(self, theta, x):
-        p, rest = self._others(theta)
+        p, rest = theta[2], self._rest(theta[2])
         return [np.where(x == i, rest[i], -p[i]) for i in range(1, self.k)]
 
-    def _sample(self, theta, shape, rng):
-        return Categorical._sample(self, np.exp(theta[1]), shape, rng)
-
-    def _rules(self, theta):
-        return Categorical._rules(self, np.exp(theta[1]))
-
-    def _unit(self, theta):
-        return np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one, however rare the outcome
-
     def _fisher(self, theta):
-        p, rest = (v[1:] for v in self._others(theta))
-        found, i = -p[:, None] * p, np.arange(self.dim)
-        found[i, i] = p * rest
+        p, i = theta[2][1:], np.arange(self.dim)
+        found = -p[:, None] * p
+        found[i, i] = p * self._rest(theta[2])[1:]
         return found
 
     def _kl(self, theta0, theta1, step):
-        # KL = ln Σ p exp(d) for d = δ − Σ p δ, where δ is the change of logits counted from the likeliest outcome's, m.
-        # Since Σ p d = 0 that is ln(1 + Σ p (eᵈ − 1 − d)), in which no term is negative.
-        (start, logs), (end, _) = theta0, theta1
-        p, likeliest = np.exp(logs), logs.argmax(axis=0)[None]
-        of_m = lambda v: v - np.take_along_axis(v, likeliest, 0)
+        # KL = ln Σ p exp(d) for d = δ − Σ p δ, where δ is the change of logits counted from the likeliest outcome's.
+        # Since Σ p d = 0 that is ln(1 + Σ p (eᵈ − 1 − d)), in which no term is negative: eᵈ − 1 − d = h(eᵈ − 1).
+        logits, _, p = theta0
         change = np.concatenate([np.zeros_like(step[:1]), step])
-        # (θ₁ᵢ − θ₀ᵢ) − (θ₁ₘ − θ₀ₘ) or (θ₁ᵢ − θ₁ₘ) − (θ₀ᵢ − θ₀ₘ), whichever takes the difference of smaller numbers.
-        before, after, moved = of_m(start), of_m(end), of_m(change)
-        size = np.abs(change) + np.abs(np.take_along_axis(change, likeliest, 0))
-        moved = np.where(size <= np.abs(before) + np.abs(after), moved, after - before)
-        d = moved - (p * moved).sum(axis=0)
-        # eᵈ − 1 − d = h(eᵈ − 1), and far from zero as it stands: p eᵈ may be in range though eᵈ isn't.
-        c = np.clip(d, -1, 1)
-        terms = np.where(d < 1, p * u_minus_log1p(np.expm1(c), np.exp(c)), np.exp(logs + d) - p * (1 + d))
-        found = np.log1p(np.where(d > -1, terms, p * (np.expm1(d) - d)).sum(axis=0))
-        return np.where(np.isfinite(found), found, np.logaddexp.reduce(logs + d, axis=0))
+        change -= np.take_along_axis(change, logits.argmax(axis=0)[None], 0)
+        d = change - (p * change).sum(axis=0)
+        return np.log1p((p * u_minus_log1p(np.expm1(d), np.exp(d))).sum(axis=0))
 
 
 def Bernoulli() -> Categorical:
     """The coin of Figure 4: x is 1 with probability θ and 0 otherwise, 0 < θ < 1; another name for `Categorical(2)`.
 
-    Examples
-    --------
     >>> Bernoulli().fisher([0.6]).round(6)
     array([[4.166667]])
     """
@@ -172,36 +122,29 @@ def Bernoulli() -> Categorical:
 class Poisson(Family):
     """Counts x = 0, 1, 2, … with mean θ = (rate,), at most 1e9.
 
-    Examples
-    --------
     >>> Poisson().fisher([4])
     array([[0.25]])
     """
 
-    parameters = ("rate",)
-    _discrete = True
-    _positive = {0: "rate"}
+    parameters, _positive, _discrete = ("rate",), {0: "rate"}, True
+    _score = lambda self, theta, x: [(x - theta[0]) / theta[0]]
+    _sample = lambda self, theta, shape, rng: rng.poisson(theta[0], shape).astype(np.float64)
+    _fisher = lambda self, theta: [[1 / theta[0]]]
+    _chi2_is_finite = lambda self, p, q: True
 
     def _unpack(self, theta, name):
         # So that it is possible to sum over all counts.
-        refuse(theta, theta > MOST_COUNTS, name, f"have a rate of at most {MOST_COUNTS:.0e}")
+        arrays.outside(theta, theta > MOST_COUNTS, name, f"have a rate of at most {MOST_COUNTS:.0e}")
         return super()._unpack(theta, name)
 
     def _observation(self, x):
-        return refuse(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
+        return arrays.outside(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
 
     def _log_prob(self, theta, x):
         # x ln λ − λ − ln x! = −x h(λ/x − 1) − (ln x! − x ln x + x), in which no large terms cancel.
         (rate,) = theta
         log = -x * u_minus_log1p((rate - x) / x, rate / x) - log_factorial_excess(x)
         return np.where(x == 0, -rate, log)
-
-    def _score(self, theta, x):
-        (rate,) = theta
-        return [(x - rate) / rate]
-
-    def _sample(self, theta, shape, rng):
-        return rng.poisson(theta[0], shape).astype(np.float64)
 
     def _rules(self, theta):
         (rate,) = theta
@@ -210,21 +153,13 @@ class Poisson(Family):
         logs = self._log_prob(theta, x)
         return [(x[logs > -fall], np.exp(logs[logs > -fall])) for fall in (COARSE_FALL, FALL)]
 
-    def _fisher(self, theta):
-        return [[1 / theta[0]]]
-
     def _kl(self, theta0, theta1, step):
         (p,), (q,), (change,) = theta0, theta1, step
         return p * u_minus_log1p(change / p, q / p)
-
-    def _chi2_is_finite(self, p, q):
-        return True
 
 
 def of_outcome(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
     # Of the rows of all outcomes that of x, whose axes broadcast with those of a row.
     index, shape = x.astype(int), np.broadcast_shapes(rows.shape[1:], x.shape)
-    if rows.ndim == 1:
-        return rows[index]
     each = np.stack([np.broadcast_to(row, shape) for row in rows])
     return np.take_along_axis(each, np.broadcast_to(index, shape)[None], 0)[0]

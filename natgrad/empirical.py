@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -10,25 +10,22 @@ from numpy.typing import ArrayLike
 from . import arrays
 from .family import Family, filled
 
-# Numbers in a block: two megabytes, which is little memory, and a part of it little cache.
-BLOCK = 2**18
-FEW = 8
+# Numbers in a block of scores, which with what it takes to compute them stays in the cache.
+BLOCK = 2**15
 
 
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
     """The mean of SSᵀ over given `scores`, shape (N, dim), one row for each observation: SᵀS/N, shape (dim, dim).
 
     It estimates the Fisher matrix at θ if the data were drawn from p_θ. From other data it is in general another
-    matrix, and following it is no natural gradient descent (Kunstner, Balles and Hennig, NeurIPS 2019).
-    With fewer scores than parameters it is singular.
+    matrix, and following it is no natural gradient descent (Kunstner, Balles and Hennig, NeurIPS 2019). With fewer
+    scores than parameters it is singular.
 
-    Examples
-    --------
     >>> empirical_fisher([[1, 0], [0, 2]])
     array([[0.5, 0. ],
            [0. , 2. ]])
     """
-    scores = arrays.table(scores, "scores")
+    scores = arrays.real(scores, "scores", ("N", "n"))
     return _gram([scores.T], "scores") / len(scores)
 
 
@@ -36,27 +33,13 @@ class EmpiricalFisher:
     """An empirical Fisher matrix of `dim` parameters that grows with the data, part by part, in float64.
 
     Each process or machine holds one for its own part of the data, and sends that back: dim² numbers, however many the
-    data. They are added up in any order.
+    data. They are added up in any order: with Dask, `sum(dask.compute(*parts), start=EmpiricalFisher(dim))`.
 
-    Examples
-    --------
-    >>> first, second = EmpiricalFisher(2), EmpiricalFisher(2)
-    >>> first.add([[1, 0]])
-    >>> second.add([[0, 2], [0, 1]])
-    >>> (first + second).matrix().round(6)
-    array([[0.333333, 0.      ],
-           [0.      , 1.666667]])
-
-    With Dask, for chunks of a `dask.array` x of observations (``pip install natgrad[dask]``)::
-
-        @dask.delayed
-        def part(chunk):
-            found = EmpiricalFisher(2)
-            found.observe(Gaussian(), theta, chunk)
-            return found
-
-        parts = dask.compute(*map(part, x.to_delayed().ravel()))
-        matrix = sum(parts, start=EmpiricalFisher(2)).matrix()
+    >>> first, second = EmpiricalFisher(1), EmpiricalFisher(1)
+    >>> first.add([[1], [2]])
+    >>> second.observe(Bernoulli(), [0.5], [0, 1, 1])
+    >>> first, (first + second).matrix()
+    (EmpiricalFisher(dim=1, count=2), array([[3.4]]))
     """
 
     def __init__(self, dim: int):
@@ -67,79 +50,45 @@ class EmpiricalFisher:
         return f"EmpiricalFisher(dim={self.dim}, count={self.count})"
 
     def add(self, scores: ArrayLike) -> None:
-        """Add scores, shape (N, dim).
-
-        >>> found = EmpiricalFisher(1)
-        >>> found.add([[1], [2]])
-        >>> found
-        EmpiricalFisher(dim=1, count=2)
-        """
-        scores = arrays.table(scores, "scores")
-        if scores.shape[1] != self.dim:
-            raise ValueError(f"`scores` must have {self.dim} columns, but their shape is {scores.shape}.")
-        step = max(BLOCK // self.dim, 4 * self.dim)
-        blocks = (scores[i : i + step].T for i in range(0, len(scores), step))
-        self._include(_gram(blocks, "scores"), len(scores), "scores")
+        """Add scores, shape (N, dim)."""
+        scores = arrays.real(scores, "scores", ("N", self.dim))
+        self._include(_gram([scores.T], "scores"), len(scores), "scores")
 
     def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:
-        """Add the scores of a family at θ, shape (dim,), for observations x, shape (..., *event), never all in memory.
-
-        >>> from natgrad import Bernoulli
-        >>> found = EmpiricalFisher(1)
-        >>> found.observe(Bernoulli(), [0.5], [0, 1, 1])
-        >>> found.matrix()
-        array([[4.]])
-        """
-        if arrays.instance(family, "family", Family).dim != self.dim:
-            raise ValueError(f"`family` must have {self.dim} parameters, but it has {family.dim}.")
-        (_, unpacked), x = family._point(theta), family._numbers(x)
-        family._batch(x)
-        rows = x.reshape(-1, *family.event)
-        # The scores of a part, coordinates first, and what it takes to compute them, stay in the cache.
-        step = max(256, BLOCK // 8 // self.dim)
+        """Add scores of a family at θ, shape (dim,), for observations x, shape (..., *event), never all in memory."""
+        dim = arrays.instance(family, "family", Family).dim
+        arrays.must(dim == self.dim, "family", f"have {self.dim} parameters", f"it has {dim}")
+        (_, unpacked), x = family._read(theta, "theta", ()), arrays.real(x, "x", (..., *family.event))
+        rows, step = x.reshape(-1, *family.event), max(256, BLOCK // self.dim)
         parts = (rows[i : i + step] for i in range(0, len(rows), step))
-        blocks = (family._score(unpacked, family._first(part)) for part in parts)
+        blocks = (filled(family._score(unpacked, family._first(part))) for part in parts)
         self._include(_gram(blocks, "theta", "x"), len(rows), "x")
 
     def __add__(self, other: EmpiricalFisher) -> EmpiricalFisher:
         if not isinstance(other, EmpiricalFisher):
             return NotImplemented
-        if other.dim != self.dim:
-            raise ValueError(f"`other` must have {self.dim} parameters, but it has {other.dim}.")
+        arrays.must(other.dim == self.dim, "other", f"have {self.dim} parameters", f"it has {other.dim}")
         both = EmpiricalFisher(self.dim)
-        for part in self, other:
-            both._include(part._sum, part.count, "other")
+        both._include(self._sum, self.count, "other")
+        both._include(other._sum, other.count, "other")
         return both
 
     def _include(self, total: np.ndarray, count: int, name: str) -> None:
         with np.errstate(over="ignore"):
-            self._sum = arrays.in_range(self._sum + total, name)
-        self.count += count
+            self._sum, self.count = arrays.in_range(self._sum + total, name), self.count + count
 
     def matrix(self) -> np.ndarray:
-        """The mean of SSᵀ over all scores so far, shape (dim, dim).
-
-        >>> found = EmpiricalFisher(1)
-        >>> found.add([[1], [2]])
-        >>> found.matrix()
-        array([[2.5]])
-        """
-        if not self.count:
-            raise ValueError("`scores` must be added before their mean is taken, but there are none.")
+        """The mean of SSᵀ over all scores so far, shape (dim, dim)."""
+        arrays.must(self.count, "scores", "be added before their mean is taken", "there are none")
         return self._sum / self.count
 
 
-def _gram(blocks: Iterable[Sequence[np.ndarray]], *names: str) -> np.ndarray:
-    """The sum of S Sᵀ over blocks of scores, coordinates first."""
+def _gram(blocks: Iterable[np.ndarray], *names: str) -> np.ndarray:
+    # The sum of S Sᵀ over blocks of scores, coordinates first. Squares that are lost would make a score zero.
     total = 0.0
     with np.errstate(all="ignore"):
         for scores in blocks:
-            # A few arrays are multiplied in pairs, twice as quickly as put together.
-            few = not isinstance(scores, np.ndarray) and len(scores) <= FEW
-            scores = np.broadcast_arrays(*scores) if few else filled(scores)
-            part = np.array([[u @ v for v in scores] for u in scores]) if few else scores @ scores.T
-            # Squares that are lost would make a score zero that isn't.
-            lost = lambda scores=scores: np.array([row.any() for row in scores])
-            arrays.in_range(np.diagonal(part), *names, source=lost)
+            part = scores @ scores.T
+            arrays.in_range(np.diagonal(part), *names, source=lambda scores=scores: scores.any(axis=1))
             total = total + part
     return arrays.in_range(total, *names)

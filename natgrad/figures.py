@@ -7,10 +7,17 @@ A drawing becomes SVG, the same bytes on every run, so that a changed figure is 
 import io
 
 import numpy as np
-from matplotlib import rc_context
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patheffects import withStroke
+
+try:
+    from matplotlib import rc_context
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.patheffects import withStroke
+except ModuleNotFoundError as error:
+    if error.name != "matplotlib":
+        raise
+    message = '`natgrad.figures` needs matplotlib, which is not installed: pip install "natgrad[chapters]"'
+    raise ModuleNotFoundError(message, name="matplotlib") from None
 
 # Okabe and Ito's palette, told apart by colour-blind readers; what each colour means is the same in every figure.
 colors = {
@@ -33,15 +40,14 @@ class Drawing:
     def __init__(self, svg: str, panels: int, draggable: dict | None = None):
         self._svg, self._panels, self._draggable = svg, panels, draggable
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
-        bundle = {"image/svg+xml": self._svg, "text/plain": repr(self)}
-        return bundle | {DRAGGABLE: self._draggable} if self._draggable else bundle
-
-    def _repr_svg_(self) -> str:
-        return self._svg
+    _repr_svg_ = lambda self: self._svg
 
     def __repr__(self) -> str:
         return f"A drawing with {self._panels} panel{'s' if self._panels > 1 else ''}"
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict:
+        bundle = {"image/svg+xml": self._svg, "text/plain": repr(self)}
+        return bundle | {DRAGGABLE: self._draggable} if self._draggable else bundle
 
 
 def show(figure: Figure, tag: str = "", **start) -> Drawing:

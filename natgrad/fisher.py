@@ -17,31 +17,20 @@ BLOCK = 2**18
 
 
 class Estimate(NamedTuple):
-    """A mean over random draws, and its standard error, entry by entry.
-
-    Examples
-    --------
-    >>> Estimate(0.25, error=0.01)
-    Estimate(value=0.25, error=0.01)
-    """
+    """A mean over random draws, and its standard error, entry by entry."""
 
     value: np.ndarray
     error: np.ndarray
 
 
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = E[SSᵀ], shape (dim, dim), the mean outer product of the score, from the definition (section 3.4).
+    """F = E[SSᵀ] of a family at one `theta`, shape (dim,), from the definition: the mean outer product of the score.
 
-    Of a family, at one `theta`, shape (dim,).
-
-    Examples
-    --------
-    >>> from natgrad import Gaussian
     >>> fisher_information(Gaussian(), [0, 2]).round(6)
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    _, unpacked = arrays.instance(family, "family", Family)._point(theta)
+    _, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
 
     def scores(x):
         with np.errstate(all="ignore"):
@@ -51,20 +40,15 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
 
 
 def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = −E[H], shape (dim, dim), minus the mean Hessian of ln p, by differences that see no score (section 3.4).
+    """F = −E[H] of a family at one `theta`, shape (dim,): minus the mean Hessian of ln p, by differences (section 3.4).
 
-    Of a family, at one `theta`, shape (dim,).
-
-    Examples
-    --------
-    >>> from natgrad import Gaussian
     >>> fisher_from_hessian(Gaussian(), [0, 2]).round(6) + 0
     array([[2.   , 0.   ],
            [0.   , 0.125]])
     """
-    theta, unpacked = arrays.instance(family, "family", Family)._point(theta)
+    theta, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
     unit = family._unit(unpacked)
-    theta, steps = _steps(theta, unit, HESSIAN_STEP, "theta")
+    theta, steps, _ = _steps(theta, unit, HESSIAN_STEP, "theta")
 
     def second(x):
         with np.errstate(all="ignore"):
@@ -75,50 +59,36 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
 
 
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
-    """F = E[SSᵀ] from independent draws x ~ p_θ: mean and standard error, both of shape (dim, dim) (section 3.5).
+    """F = E[SSᵀ] of a family at one `theta`, shape (dim,), from `size` independent draws with `rng` (section 3.5).
 
-    Of a family, at one `theta`, shape (dim,); `size` is the number of draws, at least two, and `rng` a
-    `numpy.random.Generator`.
+    A mean and its standard error, both of shape (dim, dim).
 
-    Examples
-    --------
-    >>> from natgrad import Bernoulli
     >>> value, error = fisher_monte_carlo(Bernoulli(), [0.6], 10_000, np.random.default_rng(0))
     >>> bool(abs(value - Bernoulli().fisher([0.6])) < 4 * error)
     True
     """
-    _, unpacked = arrays.instance(family, "family", Family)._point(theta)
+    _, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
     size = arrays.count(size, "size", 2)
     arrays.instance(rng, "rng", np.random.Generator)
-    center, total, squares = None, 0.0, 0.0
-    # In blocks, so that memory is bounded.
-    step = max(2, BLOCK // family.dim**2)
+    mean, squares, step, unit = 0.0, 0.0, max(2, BLOCK // family.dim**2), family._unit(unpacked)
     with np.errstate(all="ignore"):
-        for part in (min(step, size - start) for start in range(0, size, step)):
-            scores = filled(family._score(unpacked, family._sample(unpacked, (part,), rng)))
-            if center is None:
-                # So that the largest score is about one, and neither its fourth power nor its error is out of range.
-                unit = np.ldexp(1.0, np.frexp(np.abs(scores).max(axis=-1))[1])
-            scores = scores / unit[:, None]
+        for done in range(0, size, step):
+            part = min(step, size - done)
+            # In units in which they are about one, so that no fourth power is out of range.
+            scores = filled(family._score(unpacked, family._sample(unpacked, (part,), rng))) * unit[:, None]
             products = scores[:, None] * scores
-            # From a number among them, so that little cancels where they are spread, and all where they aren't.
-            center = products[..., :1].copy() if center is None else center
-            products -= center
-            total, squares = total + products.sum(axis=-1), squares + (products * products).sum(axis=-1)
-        mean = total / size
-        error = np.sqrt(np.maximum(squares / size - mean**2, 0) / (size - 1))
-        units = np.outer(unit, unit)
-        return Estimate(*(arrays.in_range(part * units, "theta") for part in (center[..., 0] + mean, error)))
+            # The mean and the sum of squares about it of all so far, from those of two parts (Chan et al., 1983).
+            center = products.mean(axis=-1)
+            squares = squares + ((products - center[..., None]) ** 2).sum(axis=-1)
+            squares += (center - mean) ** 2 * done * part / (done + part)
+            mean = mean + (center - mean) * part / (done + part)
+        error = np.sqrt(squares / size / (size - 1))
+        return Estimate(*(arrays.in_range(found / np.outer(unit, unit), "theta") for found in (mean, error)))
 
 
 def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
-    """The metric G = F(θ), under which a small step has length √(2 KL), (section 3.5).
+    """The metric G = F(θ) of a family at `theta`, shape (..., dim): a small step is √(2 KL) long (section 3.5).
 
-    Of a family, at `theta`, shape (..., dim).
-
-    Examples
-    --------
-    >>> from natgrad import Gaussian
     >>> fisher_metric(Gaussian(), [0, 1]).solve([1, 1])
     array([1., 2.])
     """

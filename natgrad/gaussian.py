@@ -5,21 +5,20 @@ import math
 import numpy as np
 
 from . import arrays
-from ._kernels import solve_lower_last
+from ._kernels import solve
 from ._quadrature import hermite, told_apart
 from ._special import u_minus_log1p
 from .family import Family
+from .metric import Dense
 
 LOG_2PI = math.log(2 * math.pi)
-# Precisions are close if the part of the divergence that they make is below this, for each dimension.
-CLOSE = 0.05
+# Precisions are close if they differ by less than this part of the first.
+CLOSE = 0.5
 
 
 class Gaussian(Family):
     """The Gaussian family of section 3.6, θ = (μ, τ): mean μ and precision τ = 1/variance > 0.
 
-    Examples
-    --------
     >>> Gaussian().fisher([0, 1])
     array([[1. , 0. ],
            [0. , 0.5]])
@@ -27,30 +26,21 @@ class Gaussian(Family):
 
     parameters = ("mu", "tau")
     _positive = {1: "precision tau"}
-    _block = 1 << 14
+    _rules = lambda self, theta: [(theta[0] + z / np.sqrt(theta[1]), weights) for (z,), weights in hermite(1)]
+    _fisher = lambda self, theta: [[theta[1], 0], [0, 0.5 / theta[1] ** 2]]
 
     def _log_prob(self, theta, x):
         mu, tau = theta
         return 0.5 * (np.log(tau) - LOG_2PI - ((x - mu) * np.sqrt(tau)) ** 2)
 
     def _score(self, theta, x):
-        mu, tau = theta
-        gap = x - mu
+        gap, tau = x - theta[0], theta[1]
         return [tau * gap, 0.5 * (1 / tau - gap * gap)]
 
     def _sample(self, theta, shape, rng):
-        mu, tau = theta
-        sigma = 1 / np.sqrt(tau)
+        mu, sigma = theta[0], 1 / np.sqrt(theta[1])
         told_apart(np.abs(mu), sigma, "theta")
         return mu + sigma * rng.standard_normal(shape)
-
-    def _rules(self, theta):
-        mu, tau = theta
-        return [(mu + z / np.sqrt(tau), weights) for (z,), weights in hermite(1)]
-
-    def _fisher(self, theta):
-        _, tau = theta
-        return [[tau, 0], [0, 0.5 / tau**2]]
 
     def _kl(self, theta0, theta1, step):
         (_, tau0), (_, tau1), (gap, change) = theta0, theta1, step
@@ -63,8 +53,6 @@ class MultivariateGaussian(Family):
     These coordinates extend (μ, τ). The divergence is made of differences of precisions, which are exact in them.
     Still, it loses about as many digits as the condition number of P has.
 
-    Examples
-    --------
     >>> MultivariateGaussian(2).parameters
     ('mu_1', 'mu_2', 'P_11', 'P_21', 'P_22')
     >>> MultivariateGaussian(2).kl([0, 0, 1, 0, 1], [1, 0, 1, 0, 1])
@@ -73,96 +61,66 @@ class MultivariateGaussian(Family):
 
     def __init__(self, n: int):
         self.n = arrays.count(n, "n")
-        self.event = (self.n,)
-        self._rows, self._columns = np.tril_indices(self.n)
-        gap = "" if self.n < 10 else ","
-        pairs = zip(self._rows + 1, self._columns + 1, strict=True)
+        self.event, self._lower = (self.n,), np.tril_indices(self.n)
+        gap, pairs = "" if self.n < 10 else ",", np.transpose(self._lower) + 1
         self.parameters = (*(f"mu_{i + 1}" for i in range(self.n)), *(f"P_{i}{gap}{j}" for i, j in pairs))
-        self._block = max(16, min(1 << 13, (1 << 18) // self.n**2))
         # In a sum over all entries of P those off its diagonal occur twice.
-        self._times = np.where(self._rows == self._columns, 0.5, 1.0)
+        self._times = np.where(self._lower[0] == self._lower[1], 0.5, 1.0)
 
     def _unpack(self, theta, name):
-        """Mean, P and its Cholesky factor L, P = L Lᵀ: batch axes last."""
-        precision = self._symmetric(theta[self.n :])
-        matrices = np.moveaxis(precision, (0, 1), (-2, -1))
-        _, factor = arrays.positive_definite(matrices, name, "have a precision P that is")
-        return theta[: self.n], precision, np.moveaxis(factor, (-2, -1), (0, 1)).copy()
+        """The mean, P as a metric, and its L, P = L Lᵀ; in each the last axes are those of coordinates."""
+        precision = arrays.positive_definite(self._symmetric(theta[self.n :]), name, "have a precision P that is")
+        return np.moveaxis(theta[: self.n], 0, -1), Dense._from_factor(*precision), precision[1]
 
     def _symmetric(self, triangle):
-        matrix = np.empty((self.n, self.n, *triangle.shape[1:]))
-        matrix[self._rows, self._columns] = matrix[self._columns, self._rows] = triangle
+        matrix, (i, j) = np.empty((*triangle.shape[1:], self.n, self.n)), self._lower
+        matrix[..., i, j] = matrix[..., j, i] = np.moveaxis(triangle, 0, -1)
         return matrix
 
-    def _inverse(self, factor):
-        identity = np.eye(self.n).reshape(self.n, self.n, *[1] * (factor.ndim - 2))
-        return solve_lower_last(factor, np.broadcast_to(identity, factor.shape).copy())
-
-    def _covariance(self, factor):
-        inverse = self._inverse(factor)  # Σ = L⁻ᵀ L⁻¹
-        return np.einsum("pi...,pj...->ij...", inverse, inverse)
-
-    def _whiten(self, theta, x):
-        gap = np.stack(np.broadcast_arrays(*(v - m for v, m in zip(x, theta[0], strict=True))))
-        return gap, np.einsum("ij...,i...->j...", theta[2], gap)  # |Lᵀ(x − μ)|² is the exponent
+    def _covariance(self, metric):
+        columns = np.eye(self.n).reshape(self.n, *[1] * len(metric.batch), self.n)
+        inverse = np.moveaxis(metric._solve(columns), 0, -1)
+        return 0.5 * (inverse + inverse.mT)  # Σ = P⁻¹, of which both are the same up to rounding
 
     def _log_prob(self, theta, x):
-        white, diagonal = self._whiten(theta, x)[1], np.einsum("ii...->i...", theta[2])
-        return np.log(diagonal).sum(axis=0) - 0.5 * (self.n * LOG_2PI + (white * white).sum(axis=0))
+        mean, metric, factor = theta
+        root = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)  # of the determinant
+        return root - 0.5 * (self.n * LOG_2PI + metric._squared_norm(np.moveaxis(x, 0, -1) - mean))
 
     def _score(self, theta, x):
         # P (x − μ), and ½ (Σ − (x − μ)(x − μ)ᵀ) with its entries off the diagonal doubled.
-        (gap, white), covariance = self._whiten(theta, x), self._covariance(theta[2])
-        pairs = zip(self._times, self._rows, self._columns, strict=True)
-        slopes = [float(c) * (covariance[i, j] - gap[i] * gap[j]) for c, i, j in pairs]
-        return [*np.einsum("ij...,j...->i...", theta[2], white), *slopes]
+        (mean, metric, _), (i, j) = theta, self._lower
+        gap = np.moveaxis(x, 0, -1) - mean
+        slopes = self._times * (self._covariance(metric)[..., i, j] - gap[..., i] * gap[..., j])
+        return np.moveaxis(np.concatenate([metric._apply(gap), slopes], axis=-1), -1, 0)
 
     def _sample(self, theta, shape, rng):
-        z, inverse = np.moveaxis(rng.standard_normal((*shape, self.n)), -1, 0), self._inverse(theta[2])
-        told_apart(np.abs(theta[0]), np.sqrt((inverse * inverse).sum(axis=0)), "theta")
-        x = np.einsum("ji...,j...->i...", inverse, z)
-        return np.stack([v + m for v, m in zip(x, theta[0], strict=True)])
+        mean, metric, _ = theta
+        widths = np.sqrt(np.diagonal(self._covariance(metric), axis1=-2, axis2=-1))
+        told_apart(np.abs(mean), widths, "theta")
+        return np.moveaxis(mean + metric._unwhiten(rng.standard_normal((*shape, self.n))), -1, 0)
 
     def _rules(self, theta):
-        return [(theta[0][:, None] + self._inverse(theta[2]).T @ z, weights) for z, weights in hermite(self.n)]
+        return [((theta[0] + theta[1]._unwhiten(z.T)).T, weights) for z, weights in hermite(self.n)]
 
     def _fisher(self, theta):
         # P for the mean; for entries ij and kl of P, ½ (Σik Σjl + Σil Σjk), again doubled off the diagonal.
-        s, n, i, j = self._covariance(theta[2]), self.n, self._rows, self._columns
-        times = self._times.reshape(-1, *[1] * (s.ndim - 2))
-        found = np.zeros((self.dim, self.dim, *s.shape[2:]))
-        found[:n, :n] = theta[1]
-        pairs = s[np.ix_(i, i)] * s[np.ix_(j, j)] + s[np.ix_(i, j)] * s[np.ix_(j, i)]
-        found[n:, n:] = times[:, None] * times * pairs
-        return found
+        s, n, (i, j) = self._covariance(theta[1]), self.n, self._lower
+        found, of = np.zeros((*s.shape[:-2], self.dim, self.dim)), lambda a, b: s[..., a[:, None], b]
+        found[..., :n, :n] = theta[1]._tensor
+        found[..., n:, n:] = np.outer(self._times, self._times) * (of(i, i) * of(j, j) + of(i, j) * of(j, i))
+        return np.moveaxis(found, (-2, -1), (0, 1))
 
     def _kl(self, theta0, theta1, step):
-        # ½ (tr E − ln det(I + E) + |L₁ᵀ(μ₁ − μ₀)|²) for E = L₀⁻¹ (P₁ − P₀) L₀⁻ᵀ.
-        (_, _, factor0), (_, _, factor1) = theta0, theta1
-        white = np.einsum("ijb,ib->jb", factor1, step[: self.n])
-        # X = L₀⁻¹ L₁, so that I + E = X Xᵀ, and its determinant is the square of the product of the diagonal of X.
-        x, i = solve_lower_last(factor0, factor1.copy()), np.arange(self.n)
-        d = x[i, i]
-        x[i, i] = 0
-        found = np.einsum("ijb,ijb->b", x, x) + u_minus_log1p((d - 1) * (d + 1), d * d).sum(axis=0)
-        close = found < CLOSE * self.n
-        if close.any():
-            found[close] = self._close(factor0[..., close], self._symmetric(step[self.n :, close]))
-        return 0.5 * (found + (white * white).sum(axis=0))
-
-    def _close(self, factor, change):
-        # The same from I + E = M D Mᵀ with M unit lower triangular: no term is negative.
-        half = solve_lower_last(factor, change)
-        e = solve_lower_last(factor, np.swapaxes(half, 0, 1).copy())
-        pivots, found = np.empty_like(e[0]), 0
-        for j in range(self.n):
-            scaled = e[j, :j] * pivots[:j]
-            more = (e[j, :j] * scaled).sum(axis=0)
-            pivot = e[j, j] - more
-            pivots[j] = 1 + pivot
-            e[j + 1 :, j] = (e[j + 1 :, j] - np.einsum("pb,ipb->ib", scaled, e[j + 1 :, :j])) / pivots[j]
-            found = found + more + u_minus_log1p(pivot, pivots[j])
-        return found
+        # ½ (tr E − ln det(I + E) + |L₁ᵀ(μ₁ − μ₀)|²) for E = L₀⁻¹ (P₁ − P₀) L₀⁻ᵀ: the determinant is that of L₁L₀⁻¹,
+        # squared, and between close precisions no term of Σ h(λ), over the eigenvalues λ of E, is negative.
+        (_, _, factor0), (_, metric1, factor1), i = theta0, theta1, np.arange(self.n)
+        half = solve(factor0[:, None], self._symmetric(step[self.n :]), twice=False)
+        values = np.linalg.eigvalsh(solve(factor0[:, None], half.mT, twice=False)).T
+        far = values.sum(axis=0) - 2 * np.log(factor1[:, i, i] / factor0[:, i, i]).sum(axis=1)
+        close = np.abs(values).max(axis=0) < CLOSE
+        found = np.where(close, u_minus_log1p(values, 1 + values).sum(axis=0), far)
+        return 0.5 * (found + metric1._squared_norm(step[: self.n].T))
 
     def _chi2_is_finite(self, p, q):
-        return bool(np.linalg.eigvalsh(2 * q[1] - p[1])[0] > 0)
+        return bool(np.linalg.eigvalsh(2 * q[1]._tensor - p[1]._tensor)[0] > 0)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import _kernels, arrays
-from .metric import Dense, Metric, _root
+from .metric import Dense, Metric
 
 # So many times three products with random vectors find the units of a metric.
 PASSES = 7
@@ -24,8 +24,6 @@ class Kronecker(Metric):
     For a layer y = xᵀV the one measures the inputs and the other the outputs: A is the mean of xxᵀ, B that of δδᵀ for
     the gradients δ in y. Then A ⊗ B is F if these are independent, and the approximation K-FAC if not.
 
-    Examples
-    --------
     >>> metric = Kronecker([[2]], [[5, 2], [2, 4]])
     >>> metric, metric.solve([12, 24]).round(12) + 0
     (Kronecker(n=2, inputs=1, outputs=2), array([0., 3.]))
@@ -37,8 +35,12 @@ class Kronecker(Metric):
         self.dim = self._inputs.dim * self._outputs.dim
         self.batch = arrays.broadcast(inputs=self._inputs.batch, outputs=self._outputs.batch)
 
-    def _traits(self):
-        return super()._traits() | {"inputs": self._inputs.dim, "outputs": self._outputs.dim}
+    _traits = lambda self: super()._traits() | {"inputs": self._inputs.dim, "outputs": self._outputs.dim}
+    _apply = lambda self, v: self._both("_apply", v)
+    _solve = lambda self, g: self._both("_solve", g)
+    _whiten = lambda self, v: self._both("_whiten", v)
+    _unwhiten = lambda self, w: self._both("_unwhiten", w)
+    _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _both(self, verb: str, v: np.ndarray) -> np.ndarray:
         """Do to the columns of V what A does, and to its rows what B does."""
@@ -48,24 +50,9 @@ class Kronecker(Metric):
         columns = getattr(self._inputs, verb)(rows.swapaxes(0, -1))
         return np.moveaxis(columns, 0, -1).reshape(*lead, self.dim)
 
-    def _apply(self, v):
-        return self._both("_apply", v)
-
-    def _solve(self, g):
-        return self._both("_solve", g)
-
-    def _whiten(self, v):
-        return self._both("_whiten", v)
-
-    def _unwhiten(self, w):
-        return self._both("_unwhiten", w)
-
     def _squared_norm(self, v):
         w = self._whiten(v)
         return np.vecdot(w, w)
-
-    def _squared_dual_norm(self, g):
-        return self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
 
 class LowRank(Metric):
@@ -75,48 +62,33 @@ class LowRank(Metric):
     nothing n × n. S isn't copied if it is in float64, so leave it as it is. A `ValueError` is raised if the damping λ
     is too small beside SᵀS/N for three digits to be left.
 
-    Examples
-    --------
     >>> metric = LowRank([[2, 0, 0]], damping=1)
     >>> metric, metric.solve([5, 1, 1])
     (LowRank(n=3, scores=1, damping=1), array([1., 1., 1.]))
     """
 
     def __init__(self, scores: ArrayLike, damping: float):
-        self._scores, self._damping = arrays.table(scores, "scores"), arrays.positive_number(damping, "damping")
-        count, self.dim = self._scores.shape
+        self._scores = arrays.real(scores, "scores", ("N", "n"))
+        self._damping, (count, self.dim) = arrays.positive(damping, "damping", ()).item(), self._scores.shape
         with np.errstate(all="ignore"):
             kernel = self._scores @ self._scores.T
             excess = kernel.trace() / (count * self._damping)  # of SᵀS/N over λI
             kernel += count * self._damping * np.eye(count)
             arrays.in_range(kernel.diagonal(), "scores", "damping", source=lambda: True)
             self._factor = _kernels.cholesky(kernel)
-        if self._factor is None or excess > arrays.CONDITION:
-            raise ValueError(
-                f"`damping` must be large enough to solve with, but the sum of squares of `scores` is {excess:.1g} "
-                "times N damping."
-            )
+        found = f"the sum of squares of `scores` is {excess:.1g} times N damping"
+        usable = self._factor is not None and excess <= arrays.CONDITION
+        arrays.must(usable, "damping", "be large enough to solve with", found)
 
-    def _traits(self):
-        return super()._traits() | {"scores": len(self._scores), "damping": self._damping}
-
-    def _apply(self, v):
-        return v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
+    _traits = lambda self: super()._traits() | {"scores": len(self._scores), "damping": self._damping}
+    # G = SᵀS/N + λI, and G⁻¹ = (I − Sᵀ K⁻¹ S)/λ.
+    _apply = lambda self, v: v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
+    _solve = lambda self, g: (g - _kernels.solve(self._factor, g @ self._scores.T) @ self._scores) / self._damping
+    _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _squared_norm(self, v):
-        # |Sv|²/N + λ|v|²
-        projected = v @ self._scores.T
+        projected = v @ self._scores.T  # |Sv|²/N + λ|v|²
         return np.vecdot(projected, projected) / len(self._scores) + np.vecdot(self._damping * v, v)
-
-    def _solve(self, g):
-        # G⁻¹ = (I − Sᵀ K⁻¹ S)/λ
-        return (g - _kernels.solve(self._factor, g @ self._scores.T) @ self._scores) / self._damping
-
-    def _squared_dual_norm(self, g):
-        return self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
-
-    def _damped(self, damping):
-        return LowRank(self._scores, self._damping + damping[0]) if damping.size == 1 else super()._damped(damping)
 
 
 class Solution(NamedTuple):
@@ -130,38 +102,24 @@ class Solution(NamedTuple):
 class MatrixFree(Metric):
     """The metric of a G that is known only by what it does to a vector, such as a product of Jacobians.
 
+    `matvec` takes a vector v, shape (n,), and returns G v with all digits of float64. G must be symmetric and positive
+    definite, which is probed with random vectors, and checked along the way. `dim` is n.
+
     Solved by conjugate gradients (Hestenes and Stiefel, 1952), each of them one product, and about as many as the root
-    of the condition number. The units of the coordinates don't matter: they are found by a few products, and no length
-    is measured but in the metric itself.
+    of the condition number: until the error ‖v − G⁻¹g‖ in this metric, estimated by solving again for what is left of
+    g, is at most `tolerance` times ‖G⁻¹g‖. A `ValueError` is raised if that can't be had, or takes more `iterations`.
+    The units of coordinates don't matter: a few products find them, and lengths are measured in the metric itself.
 
-    Parameters
-    ----------
-    matvec : callable
-        Takes a vector v, shape (n,), and returns G v, shape (n,). G must be symmetric and positive definite, which is
-        probed with random vectors, and checked along the way.
-    dim : int
-        The number of coordinates, n.
-    tolerance : float
-        Stop when the error of a solution, ‖v − G⁻¹g‖, is at most this times ‖G⁻¹g‖, both in this metric. The error is
-        estimated: by solving again for what is left of g. A `ValueError` is raised if that can't be had.
-    iterations : int
-        Raise an error if that needs more of them.
-
-    Examples
-    --------
     >>> metric = MatrixFree(lambda v: v + v.mean(), 3)
     >>> metric, metric.solve([4, 5, 6]).round(9)
     (MatrixFree(n=3, tolerance=1e-08), array([1.5, 2.5, 3.5]))
     """
 
-    def __init__(
-        self, matvec: Callable[[np.ndarray], np.ndarray], dim: int, tolerance: float = 1e-8, iterations: int = 1000
-    ):
-        self._matvec, self.dim = arrays.function(matvec, "matvec"), arrays.count(dim, "dim")
-        self._tolerance = arrays.positive_number(tolerance, "tolerance")
-        self._iterations, self._eps = arrays.count(iterations, "iterations"), arrays.EPS
-        if not self._tolerance < 1:
-            raise ValueError(f"`tolerance` must be below one, but it is {self._tolerance:.6g}.")
+    def __init__(self, matvec: Callable, dim: int, tolerance: float = 1e-8, iterations: int = 1000):
+        self._matvec, self.dim = arrays.instance(matvec, "matvec", Callable), arrays.count(dim, "dim")
+        self._iterations = arrays.count(iterations, "iterations")
+        self._tolerance = arrays.positive(tolerance, "tolerance", ()).item()
+        arrays.must(self._tolerance < 1, "tolerance", "be below one", f"it is {self._tolerance:.6g}")
         # Any vectors would do that nobody chooses; naming numpy.random at the top would import it.
         rng, units = np.random.default_rng(0), np.ones(self.dim)
         with np.errstate(all="ignore"):
@@ -174,43 +132,22 @@ class MatrixFree(Metric):
             self._units = units if units.max() > 10 * units.min() else np.ones(self.dim)
             (u, v, _), (gu, gv, _) = probes, products
             forth, back, size = gu @ v, u @ gv, np.abs(gu) @ np.abs(v) + np.abs(u) @ np.abs(gv)
-        if not abs(forth - back) <= arrays.SYMMETRY_ROUNDINGS * self._eps * size:
-            raise ValueError(
-                f"`matvec` must be symmetric, but for random u and v it gives vᵀGu = {forth:.6g} and uᵀGv = {back:.6g}."
-            )
+        alike = abs(forth - back) <= arrays.SYMMETRY_ROUNDINGS * arrays.EPS * size
+        found = f"for random u and v it gives vᵀGu = {forth:.6g} and uᵀGv = {back:.6g}"
+        arrays.must(alike, "matvec", "be symmetric", found)
 
-    def _traits(self):
-        return super()._traits() | {"tolerance": self._tolerance}
+    _traits = lambda self: super()._traits() | {"tolerance": self._tolerance}
+    _each = lambda self, f, v: np.array([f(u) if u.any() else u for u in v.reshape(-1, self.dim)]).reshape(v.shape)
+    _apply = lambda self, v: self._each(self._product, v)
+    _solve = lambda self, g: self._each(lambda g: self._conjugate_gradients(g).value, g)
 
     def _product(self, v: np.ndarray) -> np.ndarray:
         # Copies, so that nothing that is done to one is done to ours.
-        product = self._matvec(v.copy())
-        if getattr(product, "dtype", None) == np.float32:
-            self._eps = float(np.finfo(np.float32).eps)
-        product = arrays.point(product, "matvec").copy()
-        if product.shape != v.shape:
-            raise ValueError(f"`matvec` must keep the shape {v.shape}, but it returns the shape {product.shape}.")
+        product = arrays.real(self._matvec(v.copy()), "matvec", (self.dim,)).copy()
         curvature = v @ product
-        if not curvature > 0 and v @ v > arrays.LOWEST:  # or it may be zero because v is so short
-            raise ValueError(f"`matvec` must be positive definite, but for a vector v it gives vᵀGv = {curvature:.6g}.")
+        positive = curvature > 0 or v @ v <= arrays.LOWEST  # where it may be zero because v is so short
+        arrays.must(positive, "matvec", "be positive definite", f"for a vector v it gives vᵀGv = {curvature:.6g}")
         return product
-
-    def _each(self, function: Callable[[np.ndarray], np.ndarray], v: np.ndarray) -> np.ndarray:
-        return np.array([function(row) if row.any() else row for row in v.reshape(-1, self.dim)]).reshape(v.shape)
-
-    def _apply(self, v):
-        return self._each(self._product, v)
-
-    def _solve(self, g):
-        return self._each(lambda g: self._conjugate_gradients(g).value, g)
-
-    def _steepest(self, g):
-        v = self._solve(g)
-        return v / _root(np.vecdot(g, v))[..., None]
-
-    def _damped(self, damping):
-        matvec = self._matvec
-        return MatrixFree(lambda v: damping * v + matvec(v), self.dim, self._tolerance, self._iterations)
 
     def solution(self, g: ArrayLike) -> Solution:
         """G⁻¹ g for one covector g, shape (n,), with the iterations that it took and an estimate of its relative error.
@@ -218,33 +155,30 @@ class MatrixFree(Metric):
         >>> MatrixFree(lambda v: 2 * v, 3).solution([2, 4, 6])
         Solution(value=array([1., 2., 3.]), iterations=1, error=0.0)
         """
-        g = arrays.point(g, "g", self.dim)
+        g = arrays.real(g, "g", (self.dim,))
         with np.errstate(all="ignore"):
             found = self._conjugate_gradients(g)
             arrays.in_range(found.value, "g", source=g.any, axes=1)
         return found
 
     def _conjugate_gradients(self, g: np.ndarray) -> Solution:
-        """Solve for g, and again for what is left of it, until what that adds, the error, is a small part of all."""
+        # Solve for g, and again for what is left of it, until what that adds, the error, is a small part of all.
         size = np.abs(g).max() or 1.0
         v, left, energy, error, iterations = np.zeros(self.dim), g / size, 0.0, np.inf, 0
         while True:
-            step, gain, more = self._run(left, energy, iterations)
-            v, iterations, energy = v + step, iterations + more, energy or gain
+            step, gain, iterations = self._run(left, energy, iterations)
+            v, energy = v + step, energy or gain
             last, error = error, float(np.sqrt(gain / energy)) if gain else 0.0
             if error <= self._tolerance:
                 return Solution(size * v, iterations, error)
-            if not error <= last / 2:
-                raise self._refusal(error, iterations)
+            self._go_on(error <= last / 2, error, iterations)
             left = g / size - self._product(v)
 
-    def _run(self, g: np.ndarray, energy: float, before: int) -> tuple[np.ndarray, float, int]:
-        """Conjugate gradients in units in which G is nearly even: v, its square ‖v‖², and the number of steps.
-
-        The steps are orthogonal in this metric: each adds the square of its length to ‖v‖², and takes as much from the
-        square of the error. What the last of them have added tells what is still to come.
-        """
-        v, residual, scale, gains, total = np.zeros(self.dim), g, self._units**2, [], 0.0
+    def _run(self, g: np.ndarray, energy: float, iterations: int) -> tuple[np.ndarray, float, int]:
+        # Conjugate gradients in units in which G is nearly even: v, its square ‖v‖², and the steps taken so far. These
+        # are orthogonal in this metric: each adds the square of its length to ‖v‖², and takes as much from the square
+        # of the error. What the last of them have added tells what is still to come.
+        v, residual, scale, gains = np.zeros(self.dim), g, self._units**2, []
         direction = scale * residual
         squared = residual @ direction
         while squared > 0:
@@ -254,15 +188,12 @@ class MatrixFree(Metric):
             squared, previous = residual @ (scale * residual), squared
             direction = scale * residual + squared / previous * direction
             gains.append(step * previous)
-            total, recent = total + gains[-1], sum(gains[-max(FEWEST, len(gains) // PART) :])
-            if len(gains) > FEWEST and recent <= (self._tolerance / 3) ** 2 * max(total, energy):
+            total, recent = max(sum(gains), energy), sum(gains[-max(FEWEST, len(gains) // PART) :])
+            if len(gains) > FEWEST and recent <= (self._tolerance / 3) ** 2 * total:
                 break
-            if before + len(gains) >= self._iterations:
-                raise self._refusal(np.sqrt(recent / max(total, energy)), before + len(gains))
-        return v, total, len(gains)
+            self._go_on(iterations + len(gains) < self._iterations, np.sqrt(recent / total), iterations + len(gains))
+        return v, sum(gains), iterations + len(gains)
 
-    def _refusal(self, error: float, iterations: int) -> ValueError:
-        return ValueError(
-            f"`matvec` must let conjugate gradients converge to a relative error of {self._tolerance:.2g}, "
-            f"but it is {error:.2g} after {iterations} iterations."
-        )
+    def _go_on(self, useful: bool, error: float, iterations: int) -> None:
+        wanted = f"let conjugate gradients converge to a relative error of {self._tolerance:.2g}"
+        arrays.must(useful, "matvec", wanted, f"it is {error:.2g} after {iterations} iterations")

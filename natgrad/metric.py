@@ -24,8 +24,6 @@ class Metric(Norm):
     `_whiten(v)`, `_unwhiten(w)` and `_damped(damping)` if there is a factor of G, and if G + diag(λ) is cheap.
     `batch` are the leading axes of G, () for one metric.
 
-    Examples
-    --------
     >>> class Walk(Metric):
     ...     "The covariance of a random walk as a metric: G v sums twice, from either end."
     ...     def __init__(self, n):
@@ -39,45 +37,31 @@ class Metric(Norm):
     (Walk(n=3), array([1., 2., 2.]), array([0., 1., 0.]), np.float64(5.196152422706632))
     """
 
+    _kind = "metric"
     dim: int
 
-    @abstractmethod
-    def _apply(self, v: np.ndarray) -> np.ndarray: ...
-    @abstractmethod
-    def _solve(self, g: np.ndarray) -> np.ndarray: ...
-
-    def _squared_norm(self, v: np.ndarray) -> np.ndarray:
-        return np.vecdot(v, self._apply(v))
-
-    def _squared_dual_norm(self, g: np.ndarray) -> np.ndarray:
-        return np.vecdot(g, self._solve(g))
-
-    def _whiten(self, v: np.ndarray) -> np.ndarray:
-        raise ValueError(f"`metric` must hold a factor of G to whiten with, but it is {self}.")
-
-    def _unwhiten(self, w: np.ndarray) -> np.ndarray:
-        return self._whiten(w)
+    _apply = _solve = abstractmethod(lambda self, v: ...)
 
     def _damped(self, damping: np.ndarray) -> Metric:
         matrix = self.as_matrix()
         return Dense(0.5 * (matrix + matrix.mT) + damping[..., None] * np.eye(self.dim))
 
-    def _norm(self, v):
-        return _root(self._squared_norm(v))
+    def _whiten(self, v: np.ndarray) -> np.ndarray:
+        arrays.must(False, "metric", "hold a factor of G to whiten with", f"it is {self}")
 
-    def _dual_norm(self, g):
-        return _root(self._squared_dual_norm(g))
+    _unwhiten = lambda self, w: self._whiten(w)
+    _squared_norm = lambda self, v: np.vecdot(v, self._apply(v))
+    _squared_dual_norm = lambda self, g: np.vecdot(g, self._solve(g))
+    # Zero where squares have lost their digits: `arrays.in_range` sees to that.
+    _root = lambda self, squared: np.sqrt(np.where(squared < arrays.LOWEST, 0, squared))
+    _norm = lambda self, v: self._root(self._squared_norm(v))
+    _dual_norm = lambda self, g: self._root(self._squared_dual_norm(g))
+    _shape = property(lambda self: (self.dim,))
+    _traits = lambda self: {"n": self.dim} | ({"batch": self.batch} if self.batch else {})
 
     def _steepest(self, g):
         v = self._solve(g)  # G⁻¹g / ‖g‖*
-        return v / _root(self._squared_dual_norm(g))[..., None]
-
-    @property
-    def _shape(self):
-        return (self.dim,)
-
-    def _traits(self):
-        return {"n": self.dim} | ({"batch": self.batch} if self.batch else {})
+        return v / self._root(np.vecdot(g, v))[..., None]
 
     def apply(self, v: ArrayLike) -> np.ndarray:
         """Take vectors v, shape (..., n), to covectors G v of the same shape.
@@ -118,9 +102,9 @@ class Metric(Norm):
         np.float64(2.0)
         """
         u, v = self._vectors(u=u, v=v)
+        # A small result is right if the vectors are nearly orthogonal, but not if they are short.
+        lost = lambda: u.any(axis=-1) & v.any(axis=-1) & (self._norm(u) * self._norm(v) < arrays.LOWEST)
         with np.errstate(all="ignore"):
-            # A small result is right if the vectors are nearly orthogonal, but not if they are short.
-            lost = lambda: u.any(axis=-1) & v.any(axis=-1) & (self._norm(u) * self._norm(v) < arrays.LOWEST)
             return arrays.in_range(np.asarray(np.vecdot(u, self._apply(v))), "u", "v", source=lost)[()]
 
     def distance(self, x: ArrayLike, y: ArrayLike) -> np.ndarray:
@@ -129,7 +113,9 @@ class Metric(Norm):
         >>> Dense([[1, 0], [0, 4]]).distance([4, 5], [1, 3])
         np.float64(5.0)
         """
-        return self._checked(self._norm, x=x, y=y)
+        x, y = self._vectors(x=x, y=y)
+        with np.errstate(over="ignore"):
+            return self._checked(self._norm, x=arrays.in_range(x - y, "x", "y"))
 
     def whiten(self, v: ArrayLike) -> np.ndarray:
         """Take vectors v, shape (..., n), to coordinates w in which |w| = ‖v‖; refused without a factor of G.
@@ -154,10 +140,7 @@ class Metric(Norm):
         array([[6., 2.],
                [2., 6.]])
         """
-        array = arrays.positive(np.atleast_1d(arrays.real(damping, "damping")), "damping")
-        if array.shape not in ((1,), (self.dim,)):
-            raise ValueError(f"`damping` must be one number or {self.dim}, but its shape is {array.shape}.")
-        return self._damped(array)
+        return self._damped(arrays.each(damping, "damping", self.dim))
 
     def as_matrix(self) -> np.ndarray:
         """G itself, shape (*batch, n, n).
@@ -171,19 +154,12 @@ class Metric(Norm):
             return np.moveaxis(arrays.in_range(self._apply(basis), "metric", source=lambda: True, axes=1), 0, -1)
 
 
-def _root(squared: np.ndarray) -> np.ndarray:
-    """The root of sums of squares, zero where they have lost their digits: `arrays.in_range` sees to that."""
-    return np.sqrt(squared if np.min(squared) >= arrays.LOWEST else np.where(squared < arrays.LOWEST, 0, squared))
-
-
 class Dense(Metric):
     """The metric of symmetric positive definite G, shape (..., n, n), held with their Cholesky factors, G = L Lᵀ.
 
     A `ValueError` is raised if G has no digits to be solved with: if its condition number, scaled to a diagonal of
     ones, is above 4.5e12. So solutions keep three digits or more, relative to their norm.
 
-    Examples
-    --------
     >>> metric = Dense([[5, 2], [2, 4]])
     >>> metric, metric.solve([6, 12]).round(12) + 0
     (Dense(n=2), array([0., 3.]))
@@ -194,42 +170,26 @@ class Dense(Metric):
 
     @classmethod
     def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray) -> Dense:
-        metric = cls.__new__(cls)
-        metric._hold(tensor, factor)
-        return metric
+        return cls.__new__(cls)._hold(tensor, factor)
 
-    def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> None:
-        *batch, self.dim, _ = tensor.shape
-        self.batch, self._tensor, self._factor = tuple(batch), arrays.frozen(tensor), factor
+    def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> Dense:
+        self.batch, self.dim = tensor.shape[:-2], tensor.shape[-1]
+        self._tensor, self._factor = arrays.frozen(tensor), factor
+        return self
 
-    @cached_property
-    def _inverse_factor(self) -> np.ndarray:
-        return _kernels.inverse_of_lower(self._factor)
-
-    def _times(self, matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
-        # One matrix and many vectors make one product of matrices, which is quicker.
-        return np.matvec(matrix, v) if self.batch else v @ matrix.T
-
-    def _apply(self, v):
-        return self._times(self._tensor, v)
+    _inverse_factor = cached_property(lambda self: _kernels.inverse_of_lower(self._factor))
+    _apply = lambda self, v: _kernels.products(self._tensor, v)
+    _whiten = lambda self, v: _kernels.products(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
+    _unwhiten = lambda self, w: self._solve(_kernels.products(self._factor, w))  # L⁻ᵀw = G⁻¹L w
+    _squared_norm = lambda self, v: _kernels.squared_lengths(self._factor.mT, v)
 
     def _solve(self, g):
-        return _kernels.solve(self._factor, g)
-
-    def _whiten(self, v):
-        return self._times(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
-
-    def _unwhiten(self, w):
-        return self._solve(self._times(self._factor, w))  # L⁻ᵀw = G⁻¹L w
-
-    def _squared_norm(self, v):
-        if self.batch or v.size < self.dim**2:
-            w = self._whiten(v)
-            return np.vecdot(w, w)
-        return _kernels.squared_lengths(self._factor.T, v)
+        if self.batch or self.dim > _kernels.SMALL:
+            return _kernels.solve(self._factor, g)
+        return g @ self._inverse_factor.T @ self._inverse_factor  # L⁻ᵀL⁻¹g
 
     def _squared_dual_norm(self, g):
-        if self.batch or g.size < self.dim**2:  # for so few no inverse is worth its while
+        if self.batch or g.size < self.dim**2 > _kernels.SMALL**2:  # for so few no inverse is worth its while
             w = _kernels.solve(self._factor, g, twice=False)  # |L⁻¹g|² = gᵀG⁻¹g
             return np.vecdot(w, w)
         return _kernels.squared_lengths(self._inverse_factor, g)

@@ -23,19 +23,11 @@ MOST_ERROR, ROUNDINGS = 1e-3, 100
 def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
     """The gradient of f at x, shape (..., n), by central differences of fourth order.
 
-    Its error is about 1e-12 for a function whose derivatives per `unit` are about one. A `ValueError` is raised if half
-    of the steps give something else: the error is then not below a thousandth of the largest derivative per unit.
+    `f` takes a point, shape (n,), and returns a number or an array of numbers, shape (...). `unit`, a number or one for
+    each coordinate, is the length over which f changes appreciably; steps are a small part of it. The error is about
+    1e-12 if derivatives per unit are about one. A `ValueError` is raised if half of the steps give something else: the
+    error is then not below a thousandth of the largest derivative per unit.
 
-    Parameters
-    ----------
-    f : callable
-        Takes a point, shape (n,), and returns a number or an array of numbers, shape (...).
-    x : array_like, shape (n,)
-    unit : float or array_like, shape (n,)
-        The length over which f changes appreciably in each coordinate; steps are a small part of it.
-
-    Examples
-    --------
     >>> numerical_gradient(lambda x: 3 * x[1], [1, 2]).round(9) + 0
     array([0., 3.])
     """
@@ -45,12 +37,8 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
 def numerical_hessian(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit: ArrayLike = 1.0) -> np.ndarray:
     """The Hessian of f at x, shape (..., n, n), by central differences of fourth order (section 3.3).
 
-    f, x and `unit` are as for `numerical_gradient`.
-    Symmetric, with an error of about 1e-10 for a function whose derivatives per `unit` are about one. A `ValueError` is
-    raised as by `numerical_gradient`.
+    `f`, `x` and `unit` are as for `numerical_gradient`, and so is what is raised. The error is about 1e-10.
 
-    Examples
-    --------
     >>> numerical_hessian(lambda x: x[0] ** 2 * x[1], [1, 2]).round(6) + 0
     array([[4., 2.],
            [2., 0.]])
@@ -62,43 +50,30 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
     """The slopes of an error against its step on logarithmic axes, from each step to the next, shape (m - 1,).
 
     An error of order k shows slopes that tend to k. All of them are returned, so that one lucky value decides nothing.
+    `errors` and the `steps` that gave them, shape (m,), are positive; each step differs from the next.
 
-    Parameters
-    ----------
-    errors, steps : array_like, shape (m,)
-        Two or more errors, and the step sizes that gave them, each different from the next; all are positive.
-
-    Examples
-    --------
     >>> steps = np.array([0.1, 0.01, 0.001])
     >>> observed_order(np.abs(np.exp(steps) - 1 - steps), steps).round(2)
     array([2.01, 2.  ])
     """
-    errors, steps = arrays.positive(errors, "errors"), arrays.positive(steps, "steps")
-    if errors.ndim != 1 or errors.shape != steps.shape or errors.size < 2:
-        raise ValueError(
-            f"`errors` must be a list of two or more errors, one for each of the steps, "
-            f"but the shapes of `errors` and `steps` are {errors.shape} and {steps.shape}."
-        )
+    errors = arrays.positive(errors, "errors", ("m",))
+    steps = arrays.positive(steps, "steps", errors.shape)
+    arrays.must(errors.size > 1, "errors", "be two or more", "there is one")
     widths = np.diff(np.log(steps))
-    if not widths.all():
-        raise ValueError(f"`steps` must differ from one to the next, but {steps[:-1][widths == 0][0]:.6g} repeats.")
+    arrays.must(widths.all(), "steps", "differ from one to the next", f"{steps[np.abs(widths).argmin()]:.6g} repeats")
     return np.diff(np.log(errors)) / widths
 
 
 def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) -> np.ndarray:
     """A derivative, of which another with half of the steps is the evidence: its error is 16 times as small."""
-    arrays.function(f, "f")
-    x, unit, values = arrays.point(x, "x"), arrays.real(unit, "unit"), []
-    if unit.ndim and unit.shape != x.shape:
-        raise ValueError(f"`unit` must be a number or one for each coordinate, but its shape is {unit.shape}.")
-    lengths = np.broadcast_to(arrays.positive(np.atleast_1d(unit), "unit"), x.shape)
+    arrays.instance(f, "f", Callable)
+    x, values = arrays.real(x, "x", ("n",)), []
+    unit = arrays.each(unit, "unit", x.size)
     seen = lambda x: values.append(arrays.real(f(x), "f")) or values[-1]
-    x, steps = _steps(x, lengths, part, "x")
-    place = np.spacing(np.abs(x) + 4 * steps)
+    x, steps, place = _steps(x, unit, part, "unit")
     found, again = (derivative(seen, x, np.rint(steps / k / place) * place, "f") for k in (1, 2))
     # Per unit, so that those in different coordinates can be compared.
-    per_unit = lengths if order == 1 else np.outer(lengths, lengths)
+    per_unit = unit if order == 1 else np.outer(unit, unit)
     error, scale = np.abs((found - again) * per_unit), np.abs(found * per_unit)
     largest = scale.max(axis=tuple(range(-order, 0)), keepdims=True)
     rounding = ROUNDINGS * arrays.EPS * max(np.abs(value).max() for value in values) / part**order
@@ -106,44 +81,34 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
     around = MOST_ERROR**2 * np.ptp(np.stack(values), axis=0) / part**order
     off = error > MOST_ERROR * largest + rounding + around.reshape(largest.shape)
     if off.any():
-        raise ValueError(
-            f"`unit` must be a length over which `f` hardly bends, but steps of {part:.2g} and {part / 2:.2g} units "
-            f"give the derivatives {found[off][0]:.6g} and {again[off][0]:.6g}."
-        )
+        both = f"{part:.2g} and {part / 2:.2g} units give the derivatives {found[off][0]:.6g} and {again[off][0]:.6g}"
+        arrays.must(False, "unit", "be a length over which `f` hardly bends", f"steps of {both}")
     return found
 
 
 def _gradient(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
-    """As `numerical_gradient`, with steps from `_steps`, and the name of what is to blame for values of f."""
+    # With steps from `_steps`, and the name of what is to blame for values of f.
     derivatives = []
     for step, direction in zip(steps, np.eye(x.size), strict=True):
         values = [arrays.real(f(x + k * step * direction), name) for k in OFFSETS]
-        if len(shapes := {value.shape for value in values}) > 1:
-            found = " and ".join(map(str, shapes))
-            raise ValueError(f"`{name}` must return one shape everywhere, but it returns {found}.")
+        shapes = {str(value.shape) for value in values}
+        arrays.must(len(shapes) == 1, name, "return one shape everywhere", f"it returns {' and '.join(shapes)}")
         with np.errstate(all="ignore"):
             derivatives.append(arrays.in_range(np.tensordot(COEFFICIENTS, values, axes=1) / step, name))
     return np.stack(derivatives, axis=-1)
 
 
 def _hessian(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
-    """As `numerical_hessian`, likewise."""
     hessian = _gradient(lambda x: _gradient(f, x, steps, name), x, steps, name)
     return 0.5 * hessian + 0.5 * hessian.mT  # which differ by rounding
 
 
-def _steps(x: np.ndarray, unit: np.ndarray, part: float, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """x, and steps of about this part of each unit; both are rounded so that x + k step is exact for small k."""
+def _steps(x: np.ndarray, unit: np.ndarray, part: float, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """x, steps of about this part of each unit, and their last place: x + k step is exact for small k."""
     steps = part * unit
     with np.errstate(all="ignore"):
         place = np.spacing(np.abs(x) + 4 * steps)
-    lost = ~(place <= STEP_ROUNDING * steps)
-    if lost.any():
-        size, length = x[lost][0], unit[lost][0]
-        raise ValueError(
-            f"`unit` must not be negligible beside `x`, but it is {length:.6g} where `x` is {size:.6g}."
-            if name == "x"
-            else f"`{name}` must not dwarf the length over which ln p changes, but it is {size:.6g} "
-            f"where that is {length:.6g}."
-        )
-    return np.rint(x / place) * place, np.rint(steps / place) * place
+    exact = place <= STEP_ROUNDING * steps
+    found = f"a unit of {unit[exact.argmin()]:.6g} is negligible beside {x[exact.argmin()]:.6g}"
+    arrays.must(exact.all(), name, "allow steps that rounding leaves apart", found)
+    return np.rint(x / place) * place, np.rint(steps / place) * place, place

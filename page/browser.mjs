@@ -34,12 +34,21 @@ export function pages(folder = BOOK) {
     .sort();
 }
 
+// Where the book is on its host: at the top or, if its address says so, below some path.
+function basePath() {
+  const sitemap = join(BOOK, "sitemap.xml");
+  return existsSync(sitemap) ? new URL(readFileSync(sitemap, "utf8").match(/<loc>(.*?)</)[1]).pathname : "/";
+}
+
 // Serves a folder as a plain static host would, gzip and 404.html included: only types that every server knows.
 // `amiss` says what is wrong with a path, if anything: { status } or { type }. Gives { url, close }.
 export async function serve(folder = BOOK, amiss = () => ({})) {
   const cache = new Map();
+  const base = folder === BOOK ? basePath() : "/";
   const server = createServer((request, response) => {
-    let path = normalize(join(folder, decodeURIComponent(new URL(request.url, "http://localhost").pathname)));
+    const { pathname } = new URL(request.url, "http://localhost");
+    if (!pathname.startsWith(base)) return response.writeHead(404).end();
+    let path = normalize(join(folder, decodeURIComponent(pathname.slice(base.length))));
     if (existsSync(path) && statSync(path).isDirectory()) path = join(path, "index.html");
     let { status = 200, type = TYPES[extname(path)] ?? "application/octet-stream" } = amiss(path);
     if (status !== 200) return response.writeHead(status).end();
@@ -60,7 +69,7 @@ export async function serve(folder = BOOK, amiss = () => ({})) {
   });
   await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
   return {
-    url: `http://127.0.0.1:${server.address().port}/`,
+    url: `http://127.0.0.1:${server.address().port}${base}`,
     close: () =>
       new Promise((closed) => {
         server.closeAllConnections();

@@ -1,5 +1,7 @@
 """The only validation: what passes, what it becomes, and what is said about the rest."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from tolerances import EXACT, assert_close
@@ -66,24 +68,28 @@ def test_messages_about_types(value, found):
         arrays.real(value, "x")
 
 
-def test_vectors_and_points():
-    assert arrays.vector([1, 2], "v", 2).shape == (2,)
-    assert arrays.vector(np.ones((4, 2)), "v", 2).shape == (4, 2)
-    assert arrays.vector([[1]], "v").shape == (1, 1)
-    assert arrays.point([1, 2], "v", 2).shape == (2,)
-    with pytest.raises(ValueError, match="^`v` must have coordinates in its last axis, but it is"):
-        arrays.vector(1.0, "v")
-    with pytest.raises(ValueError, match=r"^`v` must have length 3 .+, but its shape is \(2,\)\.$"):
-        arrays.vector([1, 2], "v", 3)
-    with pytest.raises(ValueError, match=r"^`v` must be a single vector, but .+ \(1, 2\)\.$"):
-        arrays.point([[1, 2]], "v")
+SHAPES = {
+    (..., "n"): ([(1,), (4, 2)], [()]),
+    (..., 2): ([(2,), (4, 1, 2)], [(), (3,), (2, 1)]),
+    (2,): ([(2,)], [(), (1,), (2, 2)]),
+    ("N", "n"): ([(3, 2)], [(3,), (1, 3, 2)]),
+    (..., "n", "n"): ([(2, 2), (5, 2, 2)], [(), (2,), (2, 3), (2, 2, 3)]),
+    (): ([()], [(1,)]),
+}
 
 
-@pytest.mark.parametrize("shape", [(), (2,), (2, 3), (3, 2), (2, 2, 3)])
-def test_square(shape):
-    with pytest.raises(ValueError, match="^`m` must be square in its last two axes, but its shape"):
-        arrays.square(np.ones(shape), "m")
-    assert arrays.square(np.ones((5, 2, 2)), "m").shape == (5, 2, 2)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes(shape):
+    good, bad = SHAPES[shape]
+    for found in good:
+        assert arrays.real(np.ones(found), "m", shape).shape == found
+    wanted = "(" + ", ".join("..." if axis is ... else str(axis) for axis in shape) + ")"
+    for found in bad:
+        with pytest.raises(ValueError) as caught:  # noqa: PT011 (the whole message is compared)
+            arrays.real(np.ones(found), "m", shape)
+        assert str(caught.value).replace(
+            ",)", ")"
+        ) == f"`m` must have the shape {wanted}, but its shape is {found}.".replace(",)", ")")
 
 
 def test_positive():
@@ -193,9 +199,9 @@ def test_instances_and_functions():
     assert arrays.instance(3, "n", int) == 3
     with pytest.raises(TypeError, match=r"^`n` must be a dict, but it is a list\.$"):
         arrays.instance([], "n", dict)
-    assert arrays.function(len, "f") is len
-    with pytest.raises(TypeError, match=r"^`f` must be callable, but it is a int\.$"):
-        arrays.function(3, "f")
+    assert arrays.instance(len, "f", Callable) is len
+    with pytest.raises(TypeError, match=r"^`f` must be a Callable, but it is a int\.$"):
+        arrays.instance(3, "f", Callable)
 
 
 def test_frozen_arrays_cannot_be_written_to():
@@ -210,7 +216,7 @@ def test_frozen_arrays_cannot_be_written_to():
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_vector_is_finite(bad):
     with pytest.raises(ValueError, match=f"^`v` must be finite, but it contains {bad}"):
-        arrays.vector([1, bad], "v")
+        arrays.real([1, bad], "v")
 
 
 def test_an_error_of_the_value_itself_is_not_hidden():

@@ -11,9 +11,12 @@ from xml.etree import ElementTree
 import concordance
 import jsonschema
 import nbformat
+import publishing
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import natgrad
 
 CHAPTERS = concordance.FOLDER
 SCHEMA = json.loads((CHAPTERS / "_static" / "concordance.schema.json").read_text(encoding="utf-8"))
@@ -81,7 +84,7 @@ def published(rows):
 def test_what_is_published_keeps_to_its_schema():
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.validate(published(ROWS), SCHEMA)
-    forms = SCHEMA["items"]["allOf"][0]
+    forms = SCHEMA["$defs"]["statement"]["allOf"][0]
     assert forms["if"]["properties"]["source"]["const"] == "note"
     for source, form in {"note": "then", "book": "else"}.items():
         assert forms[form]["properties"]["verdict"]["enum"] == list(concordance.SIGNS[source])
@@ -104,7 +107,7 @@ def test_what_is_published_keeps_to_its_schema():
 )
 def test_the_schema_refuses(key, value):
     data = published(ROWS)
-    data[IDS.index("2.3b")][key] = value  # a corrected statement
+    data["statements"][IDS.index("2.3b")][key] = value  # a corrected statement
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(data, SCHEMA)
 
@@ -388,7 +391,9 @@ def small_book(folder):
     registry, mutation, folder = folder / "page" / "registry", folder / "tests" / "mutation", folder / "chapters"
     for place in (registry, mutation, folder / "_static"):
         place.mkdir(parents=True)
-    shutil.copy(concordance.__file__, registry)
+    for module in (concordance, publishing):
+        shutil.copy(module.__file__, registry)
+    shutil.copy(publishing.ROOT / "CITATION.cff", registry.parents[1])
     shutil.copy(CHAPTERS / "_static" / "concordance.schema.json", folder / "_static")
     (folder / "conf.py").write_text(CONF)
     (folder / "index.md").write_text("# Book\n\n```{toctree}\n:numbered:\n1_one\n2_two\nconcordance\n```\n")
@@ -415,6 +420,8 @@ def test_a_small_book_links_everything_both_ways(tmp_path):
     pages = {name: (folder / "out" / name).read_text() for name in ("1_one.html", "2_two.html", "concordance.html")}
     data = json.loads((folder / "out" / "concordance.json").read_text())
     jsonschema.validate(data, SCHEMA)
+    assert data["version"] == natgrad.__version__
+    data = data["statements"]
     assert [(row["id"], row["source"]) for row in data] == [
         ("1.1a", "note"),
         ("1.1b", "note"),

@@ -324,7 +324,7 @@ def test_the_mean_hessian_with_parameters_far_from_one(family, theta):
 
 
 def test_what_differences_cannot_reach_is_said_of_theta():
-    with pytest.raises(ValueError, match="^`theta` must not dwarf the length over which ln p changes, but it is 1 wh"):
+    with pytest.raises(ValueError, match=r"^`theta` must allow steps that rounding leaves apart, but a unit of \S+ is"):
         ng.fisher_from_hessian(ng.Bernoulli(), [1 - 1e-15])
     with pytest.raises(ValueError, match="^`theta` must "):
         ng.fisher_from_hessian(ng.Gaussian(), [1, 1e40])
@@ -347,12 +347,3 @@ def test_it_says_how_much_it_has_seen():
     found = ng.EmpiricalFisher(2)
     found.observe(ng.Gaussian(), [0, 1], np.zeros(5))
     assert repr(found) == "EmpiricalFisher(dim=2, count=5)"
-
-
-def test_outcomes_may_be_called_true_and_false():
-    x = np.array([True, False, True])
-    found = ng.EmpiricalFisher(1)
-    found.observe(ng.Bernoulli(), [0.3], x)
-    assert (found.matrix() == streamed(ng.Bernoulli(), [0.3], x.astype(float))).all()
-    assert (ng.Bernoulli().log_prob([0.3], x) == ng.Bernoulli().log_prob([0.3], [1, 0, 1])).all()
-    assert ng.Bernoulli().score([0.3], True) == ng.Bernoulli().score([0.3], 1)

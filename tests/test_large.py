@@ -158,22 +158,13 @@ def test_one_vector_at_a_time_that_nobody_else_holds():
     assert_close(metric.apply(g), g @ matrix, EXACT)
 
 
-def test_a_product_in_float32_is_as_good_as_that():
-    matrix, g = with_spectrum(np.logspace(0, 1, 20)).astype(np.float32), np.arange(20.0)
-    metric = ng.MatrixFree(lambda v: matrix @ v.astype(np.float32), 20, 1e-5)
-    assert_close(metric.solve(g), np.linalg.solve(matrix.astype(float), g), 1e-3)
-    with pytest.raises(ValueError, match=r"relative error of 1e-10, but it is \S+e-0[78] after"):
-        ng.MatrixFree(lambda v: matrix @ v.astype(np.float32), 20, 1e-10).solve(g)
-    assert metric.apply(g).dtype == np.float64
-
-
 def test_mistakes_of_the_function_are_not_hidden():
     def broken(v):
         raise KeyError("its own mistake")
 
     with pytest.raises(KeyError, match="its own mistake"):
         ng.MatrixFree(broken, 3)
-    with pytest.raises(ValueError, match=r"^`matvec` must keep the shape \(3,\), but it returns the shape \(2,\)"):
+    with pytest.raises(ValueError, match=r"^`matvec` must have the shape \(3,\), but its shape is \(2,\)"):
         ng.MatrixFree(lambda v: v[:2], 3)
 
 
@@ -187,7 +178,7 @@ def test_the_error_is_no_larger_than_asked_and_reported(tolerance):
     matrix, g = with_spectrum(np.logspace(0, 4, 60)), np.random.default_rng(2).standard_normal(60)
     dense, exact = ng.Dense(matrix), np.linalg.solve(matrix, g)
     found = ng.MatrixFree(lambda v: matrix @ v, 60, tolerance).solution(g)
-    error = dense.distance(found.value, exact) / dense.norm(exact)
+    error = dense.norm(found.value - exact) / dense.norm(exact)
     assert error <= tolerance
     assert found.error <= tolerance
 

@@ -135,7 +135,9 @@ def load_scripts(app, pagename, templatename, context, doctree):
     if doctree is not None:
         app.add_css_file("anchors.css")
         address = context.get("pageurl") or ""
-        app.add_js_file("cite.js", loading_method="defer", **{"data-address": address, "data-entry": app.entry})
+        data = {"data-address": address, "data-entry": app.entry}
+        data["data-permanent"] = address and publishing.permanent_page(app, pagename)
+        app.add_js_file("cite.js", loading_method="defer", **data)
         app.add_js_file("preview.js", loading_method="defer")
 
 

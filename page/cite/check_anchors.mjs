@@ -32,6 +32,12 @@ async function violations(page, part) {
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`);
 }
 
+// The address to share: where the page is published, if it is.
+async function shared(page) {
+  const canonical = page.locator('link[rel="canonical"]');
+  return (await canonical.count()) ? canonical.getAttribute("href") : page.url().split("#")[0];
+}
+
 const copied = (page) => page.evaluate(() => navigator.clipboard.readText());
 
 async function copy(page, anchor, what) {
@@ -45,24 +51,41 @@ const claims = {
   async "the link of a section, an equation, a figure and an erratum is copied"() {
     const page = await open(CHAPTER);
     for (const anchor of ["sec-2-4", "equation-eq-2-1-basis", "fig-2-5"]) {
-      assert.equal(await copy(page, anchor, "Copy link"), `${CHAPTER}#${anchor}`);
+      assert.equal(await copy(page, anchor, "Copy link"), `${await shared(page)}#${anchor}`);
       assert.equal(await page.locator(`[id="${anchor}"]`).count(), 1, anchor);
       await page.keyboard.press("Escape");
     }
     await settle(page, `${url}chapters/errata.html`);
-    assert.equal(await copy(page, "erratum-2-4d", "Copy link"), `${url}chapters/errata.html#erratum-2-4d`);
+    assert.equal(await copy(page, "erratum-2-4d", "Copy link"), `${await shared(page)}#erratum-2-4d`);
   },
   async "the BibTeX entry names the place, the version and the address"() {
     const page = await open(CHAPTER);
     const entry = await copy(page, "equation-eq-2-1-basis", "Copy BibTeX");
     assert.match(entry, /^@misc\{natgrad\d{4}-equation-eq-2-1-basis,\n/);
     assert.match(entry, /author = \{\{The natgrad contributors\}\},/);
-    assert.match(entry, /note = \{Equation \(2\.2\)\. Version \d+\.\d+\.\d+/);
-    assert.ok(entry.endsWith(`,\nurl = {${CHAPTER}#equation-eq-2-1-basis}\n}`), entry);
+    assert.match(entry, /howpublished = \{Equation \(2\.2\)\. Version \d+\.\d+\.\d+/);
+    assert.doesNotMatch(entry, /127\.0\.0\.1|file:/); // where nobody else finds it
     await page.keyboard.press("Escape");
-    assert.match(await copy(page, "fig-2-5", "Copy BibTeX"), /note = \{Figure 2\.\d\. Version/);
+    assert.match(await copy(page, "fig-2-5", "Copy BibTeX"), /howpublished = \{Figure 2\.\d\. Version/);
     await page.keyboard.press("Escape");
-    assert.match(await copy(page, "sec-2-4", "Copy BibTeX"), /note = \{Section 2\.4\. Version/);
+    assert.match(await copy(page, "sec-2-4", "Copy BibTeX"), /howpublished = \{Section 2\.4\. Version/);
+    await page.keyboard.press("Escape");
+    const command = await copy(page, "equation-eq-2-1-basis", "Copy \\cite");
+    assert.match(command, /^\\cite\[\{Equation \(2\.2\)\}\]\{natgrad\d{4}\}$/);
+  },
+  async "an entry has the address of the version that is published, or of the server that others reach"() {
+    const page = await open(CHAPTER);
+    const published = "https://example.org/v1/chapters/2.html";
+    await page.route("**/chapters/2_mahalanobis_distances.html", async (route) => {
+      const body = await (await route.fetch()).text();
+      await route.fulfill({
+        body: body.replace(/data-permanent="[^"]*"/, `data-permanent="${published}"`),
+        contentType: "text/html",
+      });
+    });
+    await settle(page, CHAPTER);
+    const entry = await copy(page, "sec-2-4", "Copy BibTeX");
+    assert.ok(entry.endsWith(`,\n  url = {${published}#sec-2-4}\n}`), entry);
   },
   async "by keyboard alone, and Escape leads back"() {
     const page = await open(CHAPTER);
@@ -82,7 +105,8 @@ const claims = {
     await page.evaluate(() => Object.defineProperty(navigator, "clipboard", { value: undefined }));
     await page.locator('article .headerlink[href="#sec-2-4"]').click();
     await page.getByRole("button", { name: "Copy link" }).click();
-    assert.equal(await page.getByRole("textbox", { name: "To be copied" }).inputValue(), `${CHAPTER}#sec-2-4`);
+    const shown = await page.getByRole("textbox", { name: "To be copied" }).inputValue();
+    assert.equal(shown, `${await shared(page)}#sec-2-4`);
   },
   async "the mouse and the keyboard show an equation, a citation, a symbol, a term and a section"() {
     const page = await open(CHAPTER);

@@ -1,7 +1,7 @@
 // Every sign # and every number of an equation offers to copy the address of its place, and a BibTeX entry for it.
 // Without this script, or in a browser without popovers, they are plain links to that place.
 (() => {
-  const { address, entry } = document.currentScript.dataset;
+  const { address, entry, permanent } = document.currentScript.dataset;
   const links = document.querySelectorAll("article .headerlink");
   if (!links.length || !HTMLElement.prototype.showPopover) return;
 
@@ -46,17 +46,44 @@
     return (address || location.href.split("#")[0]) + link.getAttribute("href");
   }
 
-  // The entry of the book, with the place in its note, in its key and in its address.
+  // Text as TeX: formulas stay, Greek letters become some.
+  const GREEK =
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi o pi rho varsigma sigma tau upsilon phi chi psi omega";
+  function tex(text) {
+    const letter = (greek) => {
+      const name = GREEK.split(" ")[greek.toLowerCase().charCodeAt() - "α".charCodeAt()];
+      return `\\${greek === greek.toLowerCase() ? name : name[0].toUpperCase() + name.slice(1)}`;
+    };
+    const plain = (part) =>
+      part
+        .replace(/[&%#_{}]/g, "\\$&")
+        .replace(/"([^"]*)"/g, "``$1''")
+        .replace(/’/g, "'")
+        .replace(/([Α-Ωα-ω])(²?)/g, (_, greek, square) => `$${letter(greek)}${square && "^2"}$`);
+    // Quotation marks may have formulas between them.
+    const formulas = text.match(/\$[^$]+\$/g) ?? [];
+    return plain(text.replace(/\$[^$]+\$/g, "\0")).replace(/\0/g, () => formulas.shift());
+  }
+
+  // Where others find this page: in this version, if that is published; not on this computer.
+  function citable() {
+    if (permanent) return permanent;
+    const local = location.protocol === "file:" || /^(localhost|127\..*|\[::1\])$/.test(location.hostname);
+    return local ? "" : location.href.split("#")[0];
+  }
+
+  // The entry of the book, with the place in its key, its edition and its address.
   function entryFor(link) {
-    const place = placeOf(link)
-      .replace(/"([^"]*)"/g, "``$1''")
-      .replace(/[&%#_]/g, "\\$&");
+    const address = citable() && citable() + link.getAttribute("href");
     return entry
       .replace(/,\n *url = \{.*?\}/, "")
       .replace(/^(@\w+\{[^,]+)/, `$1-${link.getAttribute("href").slice(1)}`)
-      .replace(/note = \{/, () => `note = {${place}. `)
-      .replace(/\n\}$/, () => `,\nurl = {${addressOf(link)}}\n}`);
+      .replace(/howpublished = \{/, () => `howpublished = {${tex(placeOf(link))}. `)
+      .replace(/\n\}$/, () => `${address && `,\n  url = {${address}}`}\n}`);
   }
+
+  // For those who have the entry of the book already.
+  const commandFor = (link) => `\\cite[{${tex(placeOf(link))}}]{${entry.match(/\{([^,]+)/)[1]}}`;
 
   const menu = document.createElement("div");
   menu.popover = "auto";
@@ -65,6 +92,7 @@
   menu.innerHTML = `<p class="cite-place" id="cite-place"></p>
     <button type="button" data-copies="link">Copy link</button>
     <button type="button" data-copies="entry">Copy BibTeX</button>
+    <button type="button" data-copies="command">Copy \\cite</button>
     <p class="cite-state" role="status"></p>
     <textarea readonly hidden aria-label="To be copied" rows="6"></textarea>`;
   menu.setAttribute("aria-labelledby", "cite-place");
@@ -102,6 +130,7 @@
   menu.addEventListener("click", ({ target }) => {
     if (target.dataset.copies === "link") copy(addressOf(current), "The link is copied.");
     if (target.dataset.copies === "entry") copy(entryFor(current), "The BibTeX entry is copied.");
+    if (target.dataset.copies === "command") copy(commandFor(current), "The command is copied.");
   });
   // "beforetoggle" comes at once, "toggle" some time after.
   menu.addEventListener("beforetoggle", ({ newState }) => current.setAttribute("aria-expanded", newState === "open"));

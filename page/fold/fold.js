@@ -82,9 +82,9 @@
 
   function tell(fold) {
     const states = [...fold.querySelectorAll(".cell")].map((cell) => cell.dataset.state);
-    const words = { failed: "✗ failed here", running: "running …", passed: "✓ passed here" };
+    const words = { failed: "✗ failed here", running: "running …", outdated: "out of date", passed: "✓ passed here" };
     const all = states.every((one) => one === "ran") ? "passed" : "";
-    fold.dataset.state = ["failed", "running"].find((one) => states.includes(one)) ?? all;
+    fold.dataset.state = ["failed", "running", "outdated"].find((one) => states.includes(one)) ?? all;
     fold.querySelector(".fold-state").textContent = words[fold.dataset.state] ?? "";
   }
   for (const fold of folds) {

@@ -23,7 +23,7 @@ from sphinx.util.math import get_node_equation_number
 PAGE = Path(__file__).parents[1]
 FRAME = Path(__file__).parent
 
-# Fonts that are asked for at once, so that they are there when the page is first laid out: of text and code, of formulas.
+# Fonts of text and code, and of formulas, that are asked for at once: they are there when the page is first laid out.
 FONTSOURCE = PAGE / "node_modules" / "@fontsource"
 FACES = (
     "serif-4-latin-400-normal",
@@ -72,7 +72,6 @@ UNUSED = [
     "_static/**/fontawesome.js*",
     "_static/**/*.ttf",
     "_static/**/*macros.html",
-    "_static/**/fa-brands*",
     "_static/locales/**/*.*",
 ]
 
@@ -95,7 +94,7 @@ LOADING = {
     "base": ["href"],
 }
 # A link that only says something about the page.
-SAYING = {"alternate", "author", "canonical", "index", "license", "next", "prev", "search"}
+SAYING = {"alternate", "author", "canonical", "cite-as", "index", "license", "next", "prev", "search"}
 FOREIGN = re.compile(r"(?:[a-z]+:)?//", re.IGNORECASE)
 FOREIGN_IN_CSS = re.compile(r"(?:url\(\s*|@import\s+)['\"]?(?:[a-z]+:)?//[^)'\"\s]*", re.IGNORECASE)
 
@@ -137,6 +136,8 @@ MENDED = {
     r"(window\.addEventListener\(\"keydown\",\(e=>\{let t=g\(\);)(e\.shiftKey)": r"\1e.target.isContentEditable||\2",
     # scrolling.js does it without having the whole page laid out.
     r'document\.querySelectorAll\(\["pre",".nboutput [^)]*\)\)': "[]",
+    # Where a server's policy allows only scripts in files; scrolling.js does it.
+    r'<button onclick="(?:window\.print\(\))?"': "<button",
     # A role that has been withdrawn; the entries are items of a list.
     r' role="doc-biblioentry"': ' role="listitem"',
 }
@@ -372,7 +373,9 @@ def finish(app, error):
     if error or app.builder.name != "html":
         return
     problems, unused, folder = [], set(MENDED), Path(app.outdir)
-    for pattern in UNUSED:
+    # The one brand is that of the place where the source is published.
+    brands = [] if app.config.html_theme_options.get("repository_url") else ["_static/**/fa-brands*"]
+    for pattern in UNUSED + brands:
         for path in folder.glob(pattern):
             path.unlink()
     extend_search(app)

@@ -8,3 +8,6 @@ const watcher = new ResizeObserver((entries) => {
 });
 const wide = "div.math, div.cell_output .output, div.highlight pre, .pst-scrollable-table-container";
 document.querySelectorAll(`.bd-article :is(${wide})`).forEach((box) => watcher.observe(box));
+
+// What the theme writes into the button itself, which a server's policy may forbid.
+document.querySelector(".btn-download-pdf-button")?.addEventListener("click", () => print());

@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import jsonschema
 import nbformat
+import publishing
 import yaml
 from docutils import nodes
 from sphinx import addnodes
@@ -186,7 +187,7 @@ def problems(rows, witnesses, labels):
 
 def published(rows, witnesses, url):
     """The concordance for other programs; `url` turns a label into page#anchor."""
-    return [
+    statements = [
         {
             **row,
             "anchor": url(row["anchor"]),
@@ -205,6 +206,8 @@ def published(rows, witnesses, url):
         }
         for row in rows
     ]
+    edition = {"version": publishing.citation()["version"], "commit": publishing.commit()}
+    return edition | {"book": publishing.permanent_address(), "statements": statements}
 
 
 def graph(rows):
@@ -399,7 +402,7 @@ class NoteLinks(SphinxTransform):
 
     def apply(self):
         path = Path(self.env.doc2path(self.env.docname))
-        if path.suffix != ".ipynb":
+        if path.suffix != ".ipynb" or path.parent.name == "exercises":  # these have labels of their own
             return
         cells = nbformat.read(path, as_version=4).cells
         labelled, links = {}, {}

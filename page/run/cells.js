@@ -1,7 +1,8 @@
 // Runs the cells of a page in the reader's browser: Run, Edit and Reset at each cell, Run all and Stop for the page.
 // Python is loaded on the first Run, the editor on the first Edit. A classic script, because modules don't load from
 // file://, where this one can at least say what is missing.
-// Each output is also an event, "cell-output", in the form of the notebook; "cell-end" tells how the run ended.
+// Each output is also an event, "cell-output", in the form of the notebook; "cell-end" tells how the run ended, and
+// "cell-change" what the code has become. The element of a cell has it as `cell`.
 
 (() => {
   "use strict";
@@ -143,17 +144,23 @@
   }
 
   class Cell {
-    hasRun = false; // with the present code, in the present Python
+    ran; // the code that ran to its end in the present Python, if any did,
+    turn = 0; // which run of the page that was,
+    changed = 0; // and the first run with that code
+    holds = false; // whether that is the present code, after the present code of those above
 
     constructor(node, number, page) {
       Object.assign(this, { node, number, page });
+      node.cell = this;
       this.listing = node.querySelector(".cell_input > div");
+      this.storedListing = [...this.listing.querySelector("pre").childNodes];
       this.storedCode = this.code = this.listing.querySelector("pre").textContent.trimEnd();
       this.output = node.querySelector(".cell_output") ?? element("div", { class: "cell_output docutils container" });
       node.append(this.output);
       this.storedOutput = [...this.output.childNodes];
       this.storedFigure = this.output.querySelector("figure");
       this.storedText = this.storedFigure?.querySelector("img").alt;
+      this.isOfExercise = /\btag_(answer|check|solution)\b/.test(node.className);
       this.runButton = button("Run", `Run cell ${number}`, () => page.run(this));
       this.editButton = button("Edit", `Edit cell ${number}`, () => this.edit());
       this.resetButton = button("Reset", `Reset cell ${number}`, () => this.reset());
@@ -196,20 +203,39 @@
 
     change(code) {
       this.code = code;
-      this.hasRun = false;
       this.say("changed");
+      if (this.ran === code) this.sayResult();
+      this.page.judge();
+      this.tell();
+    }
+
+    sayResult() {
+      this.say(`ran in ${this.seconds.toFixed(this.seconds < 1 ? 2 : 1)} s`, "ran");
+    }
+
+    tell() {
+      this.node.dispatchEvent(new CustomEvent("cell-change", { detail: this.code, bubbles: true }));
+    }
+
+    /** Other code than the page's own, as it was left. */
+    write(code) {
+      this.code = code;
+      this.listing.querySelector("pre").textContent = code;
+      this.resetButton.disabled = false;
     }
 
     reset() {
       this.editor?.close();
       this.editor = undefined;
       this.listing.hidden = false;
-      this.hasRun &&= this.code === this.storedCode;
       this.code = this.storedCode;
+      this.listing.querySelector("pre").replaceChildren(...this.storedListing);
       this.output.replaceChildren(...this.storedOutput);
       this.resetButton.disabled = true;
       this.runButton.focus();
       this.say("");
+      this.tell();
+      this.page.judge();
     }
 
     async run(python) {
@@ -225,11 +251,16 @@
         onOutput: (output) => this.show(output),
       });
       if (end === "ran" && !this.shown) this.output.replaceChildren();
-      const seconds = (performance.now() - began) / 1000;
-      this.hasRun = end === "ran" && this.code === code;
+      this.seconds = (performance.now() - began) / 1000;
       this.resetButton.disabled = false;
-      const texts = { ran: `ran in ${seconds.toFixed(seconds < 1 ? 2 : 1)} s`, failed: "error" };
-      this.say(texts[end] ?? "stopped", end in texts ? end : "stopped");
+      this.turn = this.page.nextTurn();
+      if (this.ran !== code || end !== "ran") this.changed = this.turn;
+      this.ran = end === "ran" ? code : undefined;
+      if (end === "failed") this.say("error", "failed");
+      else if (end !== "ran") this.say("stopped", "stopped");
+      else if (this.code === code) this.sayResult();
+      else this.say("changed");
+      this.page.judge();
       this.node.dispatchEvent(new CustomEvent("cell-end", { detail: end, bubbles: true }));
       return end;
     }
@@ -275,6 +306,7 @@
   class Page {
     #queue = Promise.resolve();
     #session = 0; // grows when Python is stopped
+    #turns = 0;
 
     constructor(controls, nodes) {
       this.controls = controls;
@@ -283,6 +315,8 @@
       this.allButton = button("Run all", "Run all cells", () => this.runAgain(this.cells));
       this.aboveButton = button("Run all above", "Run all above the bottom of the window", () => this.runAbove());
       this.stopButton = button("Stop", "Stop Python", () => this.stop());
+      this.hasExercises = this.cells.some((cell) => cell.isOfExercise);
+      this.allButton.hidden = this.hasExercises; // most of them are blank
       this.aboveButton.hidden = this.stopButton.hidden = true;
       this.progress = element("progress", { "aria-label": "Loaded" });
       this.progress.hidden = true;
@@ -315,11 +349,10 @@
       );
     }
 
-    /** Runs a cell, and before it those above that haven't run yet. */
-    run(cell) {
-      this.#enqueue(() =>
-        this.cells.filter((other) => other === cell || (other.number < cell.number && !other.hasRun)),
-      );
+    /** Runs a cell, and before it those above that don't hold; an exercise needs what is given, and no other. */
+    run(cell, before = []) {
+      const missing = (other) => other.number < cell.number && !other.holds && !other.isOfExercise;
+      return this.#enqueue(() => [...this.cells.filter((other) => other !== cell && missing(other)), ...before, cell]);
     }
 
     runAgain(cells) {
@@ -331,20 +364,46 @@
       this.runAgain(this.cells.filter((cell) => seen(cell).getBoundingClientRect().top < window.innerHeight));
     }
 
+    nextTurn() {
+      return ++this.#turns;
+    }
+
+    /** Tells which results still hold: each cell may use what those above it made. */
+    judge() {
+      let newest = { changed: 0 }; // of the cells above, the one whose code changed last
+      let culprit; // what makes those below out of date
+      for (const cell of this.cells.filter(({ isOfExercise }) => !isOfExercise)) {
+        const asItRan = cell.ran === cell.code;
+        if (!asItRan) culprit ??= cell;
+        else if (cell.turn < newest.changed) culprit ??= newest;
+        cell.holds = !culprit;
+        const { state } = cell.node.dataset;
+        if (state === "ran" && culprit) cell.say(`out of date, because of cell ${culprit.number}`, "outdated");
+        if (state === "outdated" && !culprit) cell.sayResult();
+        if (cell.changed > newest.changed) newest = cell;
+      }
+      // What somebody wrote is not to be lost without a question; answers are remembered.
+      const edited = this.cells.some(({ code, storedCode, isOfExercise }) => code !== storedCode && !isOfExercise);
+      window.onbeforeunload = edited ? (event) => event.preventDefault() : null;
+    }
+
     #enqueue(choose) {
       const session = this.#session; // what was asked of a Python that has been stopped is not run
       this.controls.classList.add("active");
       this.allButton.hidden = true;
-      this.aboveButton.hidden = this.stopButton.hidden = false;
-      this.#queue = this.#queue.then(() => session === this.#session && this.#runCells(choose()));
+      this.aboveButton.hidden = this.hasExercises;
+      this.stopButton.hidden = false;
+      this.#queue = this.#queue.then(() => (session === this.#session ? this.#runCells(choose()) : undefined));
+      return this.#queue;
     }
 
     async #runCells(cells) {
       this.nameStop("Stop");
+      let end;
       for (const cell of cells) cell.say("waiting", "running");
       for (const [i, cell] of cells.entries()) {
         if (this.loading) this.say(`Running cell ${cell.number}`);
-        const end = await cell.run(this.python);
+        end = await cell.run(this.python);
         this.progress.hidden = true;
         if (end !== "ran") {
           const why = end === "failed" ? `cell ${cell.number} ended with an error` : "Python was stopped";
@@ -356,6 +415,7 @@
         if (cell === cells.at(-1)) this.announce(`Cell ${cell.number}${i ? " and those above it have" : " has"} run.`);
       }
       this.nameStop("Restart");
+      return end;
     }
 
     /** The same button stops what runs, and begins anew when nothing does. */
@@ -369,14 +429,17 @@
       this.python.stop(why);
       if (this.stopButton.textContent === "Stop") return; // the cell that runs says so
       this.#forget();
-      for (const cell of this.cells) if (cell.node.dataset.state) cell.say("");
       this.announce(why);
     }
 
     #forget() {
       this.#session += 1;
       this.loading = undefined;
-      for (const cell of this.cells) cell.hasRun = false;
+      for (const cell of this.cells) {
+        cell.ran = undefined;
+        if (!["", "stopped"].includes(cell.node.dataset.state ?? "")) cell.say("");
+      }
+      this.judge();
     }
   }
 

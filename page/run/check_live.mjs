@@ -58,6 +58,44 @@ const claims = {
     await state(2, "ran in");
     assert.equal(await output(3), stored);
   },
+  async "what a change above makes out of date is marked, and run again before what is below it"(reader) {
+    const { page, button, cell, state, editor, output, write } = reader;
+    const stored = await cell(2).locator("pre").first().innerText();
+    await write(2, "\n", "ControlOrMeta+End");
+    await state(3, "out of date, because of cell 2");
+    await editor.press("ControlOrMeta+z");
+    await state(2, "ran in");
+    await state(3, "ran in");
+    await write(2, "\n# changed", "ControlOrMeta+End");
+    await page.keyboard.press("Shift+Enter");
+    await state(2, "ran in");
+    await state(3, "out of date, because of cell 2");
+    await button("Run cell 4").click();
+    await state(4, "ran in");
+    await state(3, "ran in");
+    assert.equal(await output(3), "array([1.965, 1.983, 1.991, 1.996, 1.998])");
+    await button("Reset cell 2").click();
+    assert.equal(await cell(2).locator("pre").first().innerText(), stored);
+    await state(3, "out of date, because of cell 2");
+    await button("Run cell 3").click();
+    await state(2, "ran in");
+    await state(3, "ran in");
+    await state(4, "out of date, because of cell 2");
+  },
+  async "edits are not lost without a question"({ page, button, write }) {
+    const asked = [];
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.type());
+      dialog.dismiss();
+    });
+    const leave = () => page.goto("about:blank", { timeout: 5000 }).catch(() => {});
+    await write(2, "changed");
+    await leave();
+    assert.deepEqual(asked, ["beforeunload"]);
+    assert.match(page.url(), /1_natural/);
+    await button("Reset cell 2").click();
+    assert.equal(await page.evaluate(() => window.onbeforeunload), null);
+  },
   async "an error is shown as Python shows it"({ page, state, output, write }) {
     await write(3, "def f(x):\n    return 1 / x\n\nf(0)");
     await page.keyboard.press("Shift+Enter");

@@ -1,4 +1,4 @@
-"""What the book needs for its cells to run in the reader's browser, and its notebooks as one archive."""
+"""What the book needs for its cells to run in the reader's browser, and a link to its notebooks."""
 
 import hashlib
 import json
@@ -13,6 +13,7 @@ from importlib import metadata, resources
 from pathlib import Path
 from unittest import mock
 
+import publishing
 from docutils import nodes
 from flit_core.wheel import make_wheel_in
 from sphinx.errors import ExtensionError
@@ -21,28 +22,24 @@ from natgrad.figures import DRAGGABLE
 
 RUN = Path(__file__).parent
 PYTHON = RUN / "python"  # made by assemble_python.py
+WHEEL = "natgrad-*.whl"
 LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that an archive depends on its content alone
-
-NOTEBOOKS_README = """\
-The notebooks of the book, with their outputs, and natgrad, the package that they use.
-With Python 3.11 or newer, and in a virtual environment if you like:
-
-    python -m pip install "./{wheel}[chapters]" jupyterlab
-    jupyter lab
-"""
 
 
 def archive(path, files):
     """A zip file of the files, name -> content, always the same bytes for the same files."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as target:
         for name, content in files.items():
-            target.writestr(zipfile.ZipInfo(name, LONG_AGO), content, zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(name, LONG_AGO)
+            entry.external_attr = 0o644 << 16
+            target.writestr(entry, content, zipfile.ZIP_DEFLATED)
 
 
 def build_wheel(folder):
     """The package as a wheel: without the times of its files, which each checkout has its own of."""
+    publishing.package(folder / "package")
     with mock.patch.dict(os.environ, SOURCE_DATE_EPOCH="315532800"):  # 1980, the first time that a zip file can hold
-        return make_wheel_in(RUN.parents[1] / "pyproject.toml", folder).file
+        return make_wheel_in(folder / "package" / "pyproject.toml", folder).file
 
 
 def checksum(*contents):
@@ -97,9 +94,7 @@ def put_python_into_the_book(app):
         data = {f"data/{path.name}": path.read_bytes() for path in data}
         archive(Path(temporary, "cells.zip"), files | data)
         add_package(folder, lock, "cells", ["natgrad"], Path(temporary, "cells.zip"))
-        notebooks = {path.name: path.read_bytes() for path in sorted(Path(app.srcdir, "chapters").glob("*.ipynb"))}
-        notebooks |= {wheel.name: wheel.read_bytes(), "README.txt": NOTEBOOKS_README.format(wheel=wheel.name).encode()}
-        archive(Path(app.outdir, "notebooks.zip"), notebooks | data)
+        shutil.copy(wheel, app.outdir)  # where the notebooks install it from
     (folder / "lock.json").write_text(json.dumps(lock))
     (ipython,) = [file for file in metadata.files("ipython") if file.name == "LICENSE"]
     with (folder / "licences.txt").open("a", encoding="utf-8") as licences:

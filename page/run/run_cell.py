@@ -146,11 +146,12 @@ def run(source, name, send):
 
 
 def report(error, name):
-    """Send the traceback that Python prints, from the cell on."""
+    """Send the traceback that Python prints, from the cell on; or what the error itself shows, as IPython does."""
     frames = error.__traceback__
     while frames and frames.tb_frame.f_code.co_filename != name:
         frames = frames.tb_next
-    lines = traceback.format_exception(error.with_traceback(frames))
+    own = getattr(error, "_render_traceback_", None)
+    lines = own() if own else traceback.format_exception(error.with_traceback(frames))
     outputs.add("error", ename=type(error).__name__, evalue=str(error), traceback=lines)
 
 

@@ -1,0 +1,200 @@
+// An exercise as its reader does it, and every answer that people give, in the browser's Python.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { BOOK, launch, report, serve, watch } from "../browser.mjs";
+
+const ROOT = join(BOOK, "..", "..");
+const NAME = "1_natural_gradients";
+const toJson = "import json, sys, yaml; print(json.dumps(yaml.safe_load(open(sys.argv[1], encoding='utf-8'))))";
+const EXERCISES = join(ROOT, "chapters", "exercises");
+const answersTo = (name) =>
+  JSON.parse(execFileSync(join(ROOT, ".venv", "bin", "python"), ["-c", toJson, join(EXERCISES, `${name}.yml`)]));
+const names = readdirSync(EXERCISES)
+  .filter((file) => file.endsWith(".yml"))
+  .map((file) => file.replace(".yml", ""))
+  .sort();
+const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+
+const { url, close } = await serve();
+const browser = await launch();
+const problems = [];
+const patient = { timeout: 60_000 };
+const RIGHT = /^Right( on \d+ fresh instances)?: /;
+
+async function open({ address = url, name = NAME, ...options } = {}) {
+  const context = await browser.newContext({ acceptDownloads: true, ...options });
+  const page = await context.newPage();
+  if (address === url) problems.push(watch(page, url));
+  await page.goto(`${address}chapters/exercises/${name}.html`, { waitUntil: "networkidle" });
+  const section = (id) => page.locator(`section[id="${id}"]`);
+  const verdict = async (id, text) => {
+    const said = section(id).locator(".exercise-verdict");
+    await said.filter({ hasText: text }).waitFor({ state: "attached", ...patient });
+    return said.innerText();
+  };
+  const write = (id, code) =>
+    section(id)
+      .locator(".tag_answer")
+      .evaluate((node, code) => {
+        node.cell.write(code);
+        node.cell.change(code);
+      }, code);
+  const check = async (id) => {
+    await section(id).locator(".tag_answer").getByRole("button", { name: "Check", exact: false }).click();
+    return verdict(id, /^(?!Checking).+/s);
+  };
+  return { page, context, section, verdict, write, check };
+}
+
+const claims = {
+  async "by keyboard alone: the blank is told, an answer is written, checked, and remembered"() {
+    const { page, section, verdict } = await open();
+    const slope = section("ex-1-slope");
+    const name = "Check the answer to 1a Growth per unit of length";
+    await page.getByRole("button", { name, exact: true }).focus();
+    await page.keyboard.press("Enter");
+    await verdict("ex-1-slope", "Not answered yet");
+    await slope.getByRole("button", { name: "Run cell" }).first().press("Enter");
+    assert.equal(await slope.locator(".tag_answer").getAttribute("data-state"), null); // told, not run
+    await page.getByRole("button", { name, exact: true }).focus();
+    await page.keyboard.press("Tab"); // to Edit
+    await page.keyboard.press("Enter");
+    await page.getByRole("textbox", { name: "Python code of cell" }).waitFor();
+    await page.keyboard.press("ControlOrMeta+a");
+    await page.keyboard.type("def slope(g, u):\nreturn u @ g");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await verdict("ex-1-slope", "divide by its length");
+    assert.equal(await slope.getAttribute("data-verdict"), "wrong");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("ControlOrMeta+End");
+    await page.keyboard.type(" / np.sqrt(u @ u)");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await verdict("ex-1-slope", "Right on 20 fresh instances: `slope`.");
+    await page.locator(".exercise-progress").filter({ hasText: "1 of 7 right" }).waitFor();
+    await page.reload({ waitUntil: "networkidle" });
+    assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /u @ g \/ np\.sqrt/);
+    await verdict("ex-1-slope", "Right");
+    await page.goto(`${url}chapters/errata.html`, { waitUntil: "networkidle" });
+    assert.match(await page.locator('.bd-sidebar-primary a[href*="exercises/1_"]').innerText(), /1 of 7 right/);
+    await page.goBack();
+    await slope.getByRole("button", { name: "Reset cell" }).first().click();
+    assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
+    await page.reload({ waitUntil: "networkidle" });
+    assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
+  },
+  async "every answer that people give is told what it is, in the browser's Python too"() {
+    for (const name of names) {
+      const { page, write, check } = await open({ name });
+      const counts = { wrong: 0, right: 0 };
+      for (const [id, { wrong, right }] of Object.entries(answersTo(name))) {
+        for (const { told, answer } of wrong) {
+          await write(id, answer);
+          const said = await check(id);
+          assert.ok(said.toLowerCase().includes(told.toLowerCase()), `${id}: ${said}`);
+          counts.wrong += 1;
+        }
+        for (const answer of right) {
+          await write(id, answer);
+          const said = await check(id);
+          assert.match(said, RIGHT, `${id}: ${said}`);
+          counts.right += 1;
+        }
+      }
+      console.log(`        ${name}: ${counts.wrong} wrong answers refused, ${counts.right} right ones accepted`);
+      await page.close();
+    }
+  },
+  async "hints come one at a time, and the solution of the second third only to the teacher"() {
+    const { page, section, verdict } = await open();
+    const hints = section("ex-1-slope").locator("details.hint");
+    assert.deepEqual(await hints.evaluateAll((all) => all.map((hint) => hint.hidden)), [false, true]);
+    await hints.first().locator("summary").press("Enter");
+    await hints.nth(1).waitFor();
+    assert.equal(await section("ex-1-any-norm").locator(".exercise-solution").count(), 0);
+    await section("ex-1-slope").locator(".exercise-solution > summary").click();
+    await page.getByRole("button", { name: "Check the solution of 1a" }).click();
+    await verdict("ex-1-slope", RIGHT);
+    await page.locator(".exercise-progress").filter({ hasText: "0 of 7 right" }).waitFor(); // not by the reader
+  },
+  async "an error of an answer is a sentence, and where Python shows it"() {
+    const { write, check } = await open();
+    await write("ex-1-prices", "guess = 1 / 0");
+    assert.match(await check("ex-1-prices"), /The cell ends in an error.*ZeroDivisionError: division by zero/s);
+  },
+  async "what was written is handed in as a notebook, with a code"() {
+    const { page, write } = await open();
+    await write("ex-1-prices", 'guess = "c"');
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "My answers" }).click(),
+    ]);
+    const handedIn = await download.path();
+    const notebook = JSON.parse(readFileSync(handedIn, "utf8"));
+    const source = (id) => [notebook.cells.find((cell) => cell.id === id).source].flat().join("");
+    assert.equal(source("ex-1-prices-answer"), 'guess = "c"');
+    assert.match(source("ex-1-slope-answer"), /raise NotImplementedError/);
+    const folder = mkdtempSync(join(tmpdir(), "teacher-"));
+    const teacher = (file) =>
+      execFileSync(join(ROOT, ".venv", "bin", "python"), [join(ROOT, "page", "exercise", "teacher.py"), folder, file], {
+        encoding: "utf8",
+      });
+    assert.match(teacher(handedIn), /has its code\./);
+    notebook.metadata.natgrad.right.push("ex-1-slope");
+    const changed = join(folder, "changed.ipynb");
+    writeFileSync(changed, JSON.stringify(notebook));
+    assert.match(teacher(changed), /was changed after its code was made/);
+  },
+  async "all answers are forgotten on demand"() {
+    const { page, section, write } = await open();
+    await write("ex-1-prices", 'guess = "c"');
+    page.on("dialog", (dialog) => dialog.accept());
+    await page.getByRole("button", { name: "Forget all answers" }).click();
+    await page.reload();
+    assert.match(await section("ex-1-prices").locator(".tag_answer pre").first().innerText(), /raise/);
+  },
+  async "on a phone, in the dark, nothing is cut off or unreadable"() {
+    for (const options of [{ viewport: { width: 390, height: 800 } }, { colorScheme: "dark" }]) {
+      const { page, check } = await open(options);
+      await check("ex-1-slope");
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run("article"));
+      assert.deepEqual(
+        violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`),
+        [],
+      );
+      assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
+    }
+  },
+  async "from a file there is no Check, and hints and solutions unfold"() {
+    const { page, section } = await open({ address: `${pathToFileURL(BOOK)}/` });
+    assert.equal(await page.getByRole("button", { name: /^Check/ }).count(), 0);
+    await section("ex-1-slope").locator(".exercise-solution > summary").click();
+    await section("ex-1-slope").locator(".exercise-solution pre").waitFor();
+    assert.match(await page.locator(".python-controls").innerText(), /when the book is served/);
+  },
+};
+
+const wanted = process.argv.slice(2);
+const chosen = Object.entries(claims).filter(
+  ([claim]) => !wanted.length || wanted.some((word) => claim.includes(word)),
+);
+for (const [claim, test] of chosen) {
+  try {
+    await test();
+  } catch (error) {
+    problems.push([`${claim}: ${error.message}`]);
+  }
+}
+await browser.close();
+await close();
+report("exercise", problems.flat(), `${chosen.length} claims hold`);
