@@ -134,13 +134,15 @@ customElements.define(
       const fate = (policies) => {
         const k = policies.findIndex(({ square }) => square < NEAR);
         if (k >= 0) return `after ${number(k * PRICE)}`;
-        return policies.length > STEPS ? "not yet" : `too wide at ${number(policies.length * PRICE)}`;
+        return policies.length > STEPS
+          ? `not within ${number(PRICE * STEPS, 1)}`
+          : `too wide at ${number(policies.length * PRICE)}`;
       };
       return {
         drawing,
         head: ["", "means", "spreads", "distance²"],
         rows,
-        message: `Below ${NEAR} within ${number(PRICE * STEPS, 1)} nats: natural ${fate(walks.natural)}, plain ${fate(walks.plain)}.`,
+        message: `By exact gradients below ${NEAR}: natural ${fate(walks.natural)} nats, plain ${fate(walks.plain)}.`,
         said: `After ${number(state.nats)} nats the squared distance is ${rows[1][4]} by natural steps, ${rows[0][4]} by plain ones.`,
       };
     }

@@ -20,10 +20,10 @@ def shown(start, state, inputs, rows, message):
         yield rows[way][1], np.exp(joints[:, 1])
         yield rows[way][2], squares[min(now, len(squares) - 1)]
         first, lost = np.flatnonzero(squares < 0.01), len(squares) < 81
-        near += [0.03 * (first[0] if len(first) else len(squares))] if lost or len(first) else []
-        assert (f"{way} not yet" in message) == (not lost and len(first) == 0), message
-        assert (f"{way} too wide" in message) == (lost and len(first) == 0), message
-    yield message, [0.01, 2.4, *near]
+        near.append(0.03 * (first[0] if len(first) else min(len(squares), 80)))
+        fate = f"{way} after" if len(first) else f"{way} too wide" if lost else f"{way} not within"
+        assert fate in message, message
+    yield message, [0.01, *near]
 
 
 @functools.cache
