@@ -19,7 +19,7 @@ customElements.define(
     start({ size: [width, height], start, spread, target, nats }) {
       const [top, side] = [24, height - 64];
       this.plane = Plane.equal([36, top, side, side], 2.1);
-      this.clock = new Plane([side + 100, top, width - side - 112, side], [0, PRICE * STEPS], [-6, 1]);
+      this.clock = new Plane([side + 100, top, width - side - 112, side], [0, PRICE * STEPS], [-6, 1.3]);
       this.first = { mu: start, log: start.map(() => Math.log(spread)) };
       this.state = { target, nats };
     }

@@ -84,7 +84,7 @@ customElements.define(
       const norm = this.norms[ball];
       const head = ["", "", "slope"];
       const names = [
-        swatch("gradient", "<i>g</i>, made one long"),
+        swatch("gradient", "along <i>g</i>"),
         swatch("natural", "best <i>u</i>"),
         swatch("ball", "<i>UV</i>ᵀ"),
       ];
