@@ -82,7 +82,7 @@ customElements.define(
         state: { gradient, ball },
       } = this;
       const norm = this.norms[ball];
-      const head = ["", "", "slope"];
+      const head = ["", "vector", "slope"];
       const names = [
         swatch("gradient", "along <i>g</i>"),
         swatch("natural", "best <i>u</i>"),
