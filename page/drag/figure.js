@@ -336,3 +336,29 @@ export const elliptic = (frame) => ({
     return [times(1 / Math.sqrt(dot(g, natural)), natural)];
   },
 });
+export const pNorm = (p) => {
+  const size = (v, q) => {
+    const sizes = v.map(Math.abs);
+    const largest = Math.max(...sizes);
+    return q === Infinity || !largest
+      ? largest
+      : largest * sizes.reduce((sum, x) => sum + (x / largest) ** q, 0) ** (1 / q);
+  };
+  return {
+    ball: circle.map((w) => times(1 / size(w, p), w)),
+    length: (v) => size(v, p),
+    best(g) {
+      const signs = g.map(Math.sign);
+      if (p === Infinity)
+        return isZero([g[0] * g[1], 0]) ? [-1, 1].map((end) => signs.map((sign) => sign || end)) : [signs];
+      const corners = [
+        [signs[0], 0],
+        [0, signs[1]],
+      ];
+      const lead = Math.abs(g[0]) - Math.abs(g[1]);
+      if (p === 1) return Math.abs(lead) < 1e-9 ? corners : [corners[lead > 0 ? 0 : 1]];
+      const q = p / (p - 1);
+      return [g.map((x, i) => signs[i] * (Math.abs(x) / size(g, q)) ** (q - 1))];
+    },
+  };
+};
