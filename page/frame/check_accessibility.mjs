@@ -19,6 +19,8 @@ for (const colorScheme of ["light", "dark"]) {
       const { violations } = await page.evaluate(() => window.axe.run({ resultTypes: ["violations"] }));
       for (const { id, nodes } of violations) {
         for (const node of nodes) {
+          // axe hears no MathML: the heading of a column that is a formula has no text for it.
+          if (id === "empty-table-header" && node.html.includes("<math")) continue;
           const reason = [...node.any, ...node.all, ...node.none][0]?.message ?? "";
           problems.add(`${path}, ${width}, ${colorScheme}: ${id}: ${node.target.join(" ")}: ${reason}`);
         }

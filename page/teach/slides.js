@@ -6,10 +6,11 @@ import Notes from "reveal.js/plugin/notes";
 const slides = document.querySelector(".slides");
 const title = slides.querySelector("section");
 slides.append(...title.querySelectorAll(":scope > section"));
-document.querySelector("main").classList.add("reveal");
+document.querySelector(".deck").classList.add("reveal");
 /** An equation that is too wide for its slide is set smaller, which can be measured only when it is shown. */
 function fit() {
   for (const equation of document.querySelectorAll(".borrowed > .math")) {
+    equation.style.fontSize = "";
     const extent = document.createRange();
     extent.selectNodeContents(equation.querySelector(".katex-html"));
     const wide = extent.getBoundingClientRect().width / Reveal.getScale();

@@ -140,7 +140,7 @@ def pages_of_figures(app):
         number = ".".join(map(str, app.env.toc_fignumbers[page]["figure"][outer["ids"][0]]))
         title = outer.next_node(nodes.caption).astext()
         link = f'<a href="../{page}.html#{outer["ids"][0]}" target="_blank">Figure {number}: {title}</a>'
-        body = f'{opening_tag(figure)}{image}</{figure["tag"]}><p class="source">{link}</p>'
+        body = f'<h1>{title}</h1>{opening_tag(figure)}{image}</{figure["tag"]}><p class="source">{link}</p>'
         yield f"figures/{name}", {"title": title, "body": body}, "slides.html"
 
 
