@@ -69,10 +69,6 @@ def test_docstrings_are_set_as_they_are_meant():
     assert shown(">>> a * b\n`c`\n\n`d`") == ">>> a * b\n`c`\n\n``d``"
 
 
-# What no chapter uses yet, with the chapters that are to do so. When they do, the list is empty.
-AWAITED = {}
-
-
 def names_in(program):
     """The names of natgrad that a program uses: `ng.X`, `natgrad.X`, or imported from natgrad."""
     for node in ast.walk(ast.parse(program)):
@@ -91,22 +87,9 @@ def used(folder):
     return names | {base.__name__ for kind in kinds for base in kind.__mro__ if inspect.isabstract(base)}
 
 
-def judge(public, found, awaited):
-    """Public names that nothing uses nor waits for, and names that needn't be waited for: used already, or gone."""
-    return public - found - awaited, awaited & found | awaited - public
-
-
-def test_every_public_name_is_used_in_the_book_or_awaited_there():
-    unused, needless = judge(set(natgrad.__all__), used(Path(__file__).parents[1] / "chapters"), AWAITED.keys())
+def test_every_public_name_is_used_in_the_book():
+    unused = set(natgrad.__all__) - used(Path(__file__).parents[1] / "chapters")
     assert not unused, "no chapter, exercise or figure uses these: should they go?"
-    assert not needless, "these are used by now, or gone: they needn't be listed"
-
-
-def test_a_name_that_is_unused_and_one_that_is_needlessly_listed_are_found():
-    assert judge({"a", "b"}, {"a"}, {"b"}) == (set(), set())
-    assert judge({"a", "b"}, {"a"}, set()) == ({"b"}, set())
-    assert judge({"a", "b"}, {"a", "b"}, {"b"}) == (set(), {"b"})
-    assert judge({"a"}, {"a"}, {"gone"}) == (set(), {"gone"})
 
 
 def test_names_are_found_however_deep_a_notebook_lies(tmp_path):

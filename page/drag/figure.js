@@ -321,6 +321,23 @@ export class Figure extends HTMLElement {
   set(name, value) {
     this.state[name] = value;
   }
+
+  /** The handle at the tip of a vector of the state that begins in the origin of the one plane. */
+  tip(name, label, color, text = name) {
+    const { plane, state } = this;
+    return {
+      name,
+      label,
+      color,
+      plane,
+      reach: [plane.x, plane.y].map((limits) => times(0.94, limits)),
+      step: 0.1,
+      at: state[name],
+      value: state[name],
+      set: (value) => (state[name] = value),
+      text: `${text} ${vector(state[name], 1)}`,
+    };
+  }
 }
 
 export const swatch = (classes, name) => `<span class="swatch ${classes}"></span>${name}`;

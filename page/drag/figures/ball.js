@@ -23,24 +23,7 @@ customElements.define(
       return [{ name: "norm", label: "Norm", options }];
     }
     handles() {
-      const { plane, state } = this;
-      const set = (value) => (state.gradient = value);
-      const reach = [plane.x, plane.y].map((limits) => times(0.94, limits));
-      const text = `gradient ${vector(state.gradient, 1)}`;
-      return [
-        {
-          name: "gradient",
-          label: "Tip of the gradient",
-          color: "gradient",
-          plane,
-          at: state.gradient,
-          value: state.gradient,
-          set,
-          step: 0.1,
-          reach,
-          text,
-        },
-      ];
+      return [this.tip("gradient", "Tip of the gradient", "gradient")];
     }
     view() {
       const {

@@ -60,21 +60,7 @@ customElements.define(
       ];
     }
     handles() {
-      const { plane, state } = this;
-      return [
-        {
-          name: "gradient",
-          label: "Tip of the gradient",
-          color: "gradient",
-          plane,
-          at: state.gradient,
-          value: state.gradient,
-          set: (value) => (state.gradient = value),
-          step: 0.1,
-          reach: [plane.x, plane.y].map((limits) => times(0.94, limits)),
-          text: `gradient ${vector(state.gradient, 1)}`,
-        },
-      ];
+      return [this.tip("gradient", "Tip of the gradient", "gradient")];
     }
     view() {
       const {

@@ -27,24 +27,10 @@ customElements.define(
       this.state = { first, second, gradient };
     }
     handles() {
-      const { plane, state } = this;
-      const reach = [plane.x, plane.y].map((limits) => times(0.94, limits));
-      const handle = (name, label, color, text) => ({
-        name,
-        label,
-        color,
-        plane,
-        reach,
-        step: 0.1,
-        at: state[name],
-        value: state[name],
-        set: (value) => (state[name] = value),
-        text: `${text} ${vector(state[name], 1)}`,
-      });
       return [
-        handle("gradient", "Tip of the gradient", "gradient", "gradient"),
-        handle("first", "Tip of the first column of M", "accent", "first column"),
-        handle("second", "Tip of the second column of M", "accent", "second column"),
+        this.tip("gradient", "Tip of the gradient", "gradient"),
+        this.tip("first", "Tip of the first column of M", "accent", "first column"),
+        this.tip("second", "Tip of the second column of M", "accent", "second column"),
       ];
     }
     view() {
