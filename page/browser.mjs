@@ -117,6 +117,15 @@ export function launch() {
   return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
 }
 
+// Does the work for all items, two at a time, because each keeps one processor busy.
+export async function twoAtATime(items, work) {
+  const left = [...items];
+  const next = async () => {
+    while (left.length) await work(left.shift());
+  };
+  await Promise.all([next(), next()]);
+}
+
 // Collects what goes wrong on a page from now on: requests to other hosts, failed requests, console errors, page errors.
 export function watch(page, url) {
   const problems = [];

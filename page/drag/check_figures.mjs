@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { BOOK, launch, pages, report, serve, watch } from "../browser.mjs";
+import { BOOK, launch, pages, report, serve, twoAtATime, watch } from "../browser.mjs";
 
 const FOLDER = import.meta.dirname;
 const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
@@ -174,7 +174,7 @@ async function lead(page, element, [what, places, choice]) {
   states.push({ ...(await read(element, what)), expected: places });
 }
 
-for (const { page: address, tag } of figures) {
+await twoAtATime(figures, async ({ page: address, tag }) => {
   // Without script the still picture is there, and nothing else.
   const still = await browser.newContext({ javaScriptEnabled: false });
   const silent = await still.newPage();
@@ -240,7 +240,7 @@ for (const { page: address, tag } of figures) {
     problems.push(...found.map((problem) => `${name}: ${problem}`));
     await context.close();
   }
-}
+});
 
 // An element that a script makes comes to life too: a figure that a reader has drawn.
 {

@@ -3,7 +3,7 @@
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BOOK, launch, report, serve, watch } from "../browser.mjs";
+import { BOOK, launch, report, serve, twoAtATime, watch } from "../browser.mjs";
 
 const CHAPTERS = join(BOOK, "..", "..", "chapters");
 const wanted = process.argv.slice(2);
@@ -99,19 +99,14 @@ function difference(stored, here) {
   return `stored  …${around(stored)}…\n${" ".repeat(12)}browser …${around(here)}…`;
 }
 
-// Two at a time, because each chapter keeps one processor busy.
 const { url, close } = await serve();
 const browser = await launch();
 const problems = [];
-const left = [...notebooks];
-async function checkNext() {
-  for (let file = left.shift(); file; file = left.shift()) {
-    const page = await browser.newPage();
-    problems.push(...(await checkChapter(page, file, url)));
-    await page.close();
-  }
-}
-await Promise.all([checkNext(), checkNext()]);
+await twoAtATime(notebooks, async (file) => {
+  const page = await browser.newPage();
+  problems.push(...(await checkChapter(page, file, url)));
+  await page.close();
+});
 await browser.close();
 await close();
 report("cells", problems, `all cells of ${notebooks.length} chapters give in the browser what the notebooks store`);
