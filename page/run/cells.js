@@ -125,7 +125,35 @@
     return shown;
   }
 
+  // What somebody wrote into cells stays on this device: id of the cell -> code, for each page.
+  const KEPT = `cells${location.pathname}`;
+  function recall() {
+    try {
+      return JSON.parse(localStorage.getItem(KEPT)) ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  /** Whether the device keeps them. */
+  function keep(edits) {
+    try {
+      if (Object.keys(edits).length) localStorage.setItem(KEPT, JSON.stringify(edits));
+      else localStorage.removeItem(KEPT);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  // An address may end with a cell and its code, in the letters that addresses can have.
   const bytes = (base64) => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+  const inAddress = (code) =>
+    btoa(String.fromCharCode(...new TextEncoder().encode(code))).replace(
+      /[+/=]/g,
+      (c) => ({ "+": "-", "/": "_" })[c] ?? "",
+    );
+  const fromAddress = (text) => new TextDecoder().decode(bytes(text.replace(/[-_]/g, (c) => (c === "-" ? "+" : "/"))));
 
   function picture(type, content, alt) {
     const shown = element("img", { src: URL.createObjectURL(new Blob([content], { type })), alt });
@@ -147,6 +175,7 @@
     ran; // the code that ran to its end in the present Python, if any did,
     turn = 0; // which run of the page that was,
     changed = 0; // and the first run with that code
+    isLinked = false; // whether the code came with the address of the page
     holds = false; // whether that is the present code, after the present code of those above
 
     constructor(node, number, page) {
@@ -163,11 +192,16 @@
       this.isOfExercise = /\btag_(answer|check|solution)\b/.test(node.className);
       this.runButton = button("Run", `Run cell ${number}`, () => page.run(this));
       this.editButton = button("Edit", `Edit cell ${number}`, () => this.edit());
-      this.resetButton = button("Reset", `Reset cell ${number}`, () => this.reset());
+      this.resetButton = button("Reset", `Reset cell ${number}`, () => {
+        this.reset();
+        this.runButton.focus();
+      });
       this.resetButton.disabled = true;
+      this.linkButton = button("Link", `Link to cell ${number} with this code`, () => this.link());
+      this.linkButton.hidden = true;
       this.state = element("span", { class: "cell-state" });
       const controls = node.querySelector(".cell-controls");
-      controls.append(this.runButton, this.editButton, this.resetButton, this.state);
+      controls.append(this.runButton, this.editButton, this.resetButton, this.linkButton, this.state);
     }
 
     say(text, state = "") {
@@ -203,6 +237,7 @@
 
     change(code) {
       this.code = code;
+      this.isLinked = false;
       this.say("changed");
       if (this.ran === code) this.sayResult();
       this.page.judge();
@@ -217,6 +252,30 @@
       this.node.dispatchEvent(new CustomEvent("cell-change", { detail: this.code, bubbles: true }));
     }
 
+    get isEdited() {
+      return this.code !== this.storedCode;
+    }
+
+    comeIntoView() {
+      for (let fold = this.node.closest("details"); fold; fold = fold.parentElement.closest("details"))
+        fold.open = true;
+      const folded = this.listing.closest("details");
+      if (folded) folded.open = true;
+      this.node.scrollIntoView();
+    }
+
+    async link() {
+      const address = `${location.href.split("#")[0]}#${this.node.id}=${inAddress(this.code)}`;
+      history.replaceState(null, "", address);
+      const copied = await navigator.clipboard?.writeText(address).then(
+        () => true,
+        () => false,
+      );
+      this.page.announce(
+        `The address of this page has the code of cell ${this.number} now${copied ? ", and is copied" : ""}.`,
+      );
+    }
+
     /** Other code than the page's own, as it was left. */
     write(code) {
       this.code = code;
@@ -229,10 +288,10 @@
       this.editor = undefined;
       this.listing.hidden = false;
       this.code = this.storedCode;
+      this.isLinked = false;
       this.listing.querySelector("pre").replaceChildren(...this.storedListing);
       this.output.replaceChildren(...this.storedOutput);
       this.resetButton.disabled = true;
-      this.runButton.focus();
       this.say("");
       this.tell();
       this.page.judge();
@@ -315,6 +374,7 @@
       this.allButton = button("Run all", "Run all cells", () => this.runAgain(this.cells));
       this.aboveButton = button("Run all above", "Run all above the bottom of the window", () => this.runAbove());
       this.stopButton = button("Stop", "Stop Python", () => this.stop());
+      this.resetButton = button("Reset all", "Reset all cells that were changed", () => this.reset());
       this.hasExercises = this.cells.some((cell) => cell.isOfExercise);
       this.allButton.hidden = this.hasExercises; // most of them are blank
       this.aboveButton.hidden = this.stopButton.hidden = true;
@@ -322,8 +382,26 @@
       this.progress.hidden = true;
       this.state = element("span", { class: "python-state" });
       this.announcement = element("span", { class: "python-announcement", role: "status" });
-      controls.append(this.allButton, this.aboveButton, this.stopButton, this.progress, this.state, this.announcement);
+      controls.append(this.allButton, this.aboveButton, this.stopButton, this.resetButton);
+      controls.append(this.progress, this.state, this.announcement);
       this.say(`The cells run here, in your browser. The first one loads Python, ${dataset.megabytes} MB.`);
+      this.restore();
+    }
+
+    /** What was written here before, and what the address brings, of which neither is run. */
+    restore() {
+      const edits = recall();
+      const [, linked, text] = /^#([\w-]+)=([\w-]+)$/.exec(location.hash) ?? [];
+      for (const cell of this.cells.filter(({ isOfExercise }) => !isOfExercise)) {
+        const { id } = cell.node;
+        const code = id === linked ? fromAddress(text) : edits[id];
+        if (code === undefined || code === cell.storedCode) continue;
+        cell.write(code);
+        cell.isLinked = id === linked;
+        cell.say(cell.isLinked ? "changed, by the address of this page" : "changed, as you left it");
+        if (cell.isLinked) cell.comeIntoView();
+      }
+      this.keep();
     }
 
     say(text) {
@@ -364,6 +442,12 @@
       this.runAgain(this.cells.filter((cell) => seen(cell).getBoundingClientRect().top < window.innerHeight));
     }
 
+    reset() {
+      if (!confirm("Throw away all that was changed on this page?")) return;
+      for (const cell of this.cells) if (cell.isEdited && !cell.isOfExercise) cell.reset();
+      this.announce("All cells are as the page has them.");
+    }
+
     nextTurn() {
       return ++this.#turns;
     }
@@ -382,9 +466,18 @@
         if (state === "outdated" && !culprit) cell.sayResult();
         if (cell.changed > newest.changed) newest = cell;
       }
-      // What somebody wrote is not to be lost without a question; answers are remembered.
-      const edited = this.cells.some(({ code, storedCode, isOfExercise }) => code !== storedCode && !isOfExercise);
-      window.onbeforeunload = edited ? (event) => event.preventDefault() : null;
+      this.keep();
+    }
+
+    /** Remembers what somebody wrote; answers are remembered elsewhere. */
+    keep() {
+      const edited = this.cells.filter((cell) => cell.isEdited && !cell.isOfExercise);
+      for (const cell of this.cells) cell.linkButton.hidden = !edited.includes(cell);
+      this.resetButton.hidden = !edited.length;
+      const before = recall(); // what an address brings doesn't take the place of it
+      const edits = edited.map(({ node: { id }, code, isLinked }) => [id, isLinked ? before[id] : code]);
+      const kept = keep(Object.fromEntries(edits.filter(([, code]) => code !== undefined)));
+      window.onbeforeunload = edited.length && !kept ? (event) => event.preventDefault() : null;
     }
 
     #enqueue(choose) {

@@ -82,19 +82,50 @@ const claims = {
     await state(3, "ran in");
     await state(4, "out of date, because of cell 2");
   },
-  async "edits are not lost without a question"({ page, button, write }) {
-    const asked = [];
-    page.on("dialog", (dialog) => {
-      asked.push(dialog.type());
-      dialog.dismiss();
-    });
-    const leave = () => page.goto("about:blank", { timeout: 5000 }).catch(() => {});
+  async "edits survive a reload, and can be thrown away"({ page, button, cell, write, state }) {
+    const code = (number) => cell(number).locator("pre").first().innerText();
+    const stored = await code(2);
     await write(2, "changed");
-    await leave();
-    assert.deepEqual(asked, ["beforeunload"]);
-    assert.match(page.url(), /1_natural/);
+    await page.reload({ waitUntil: "networkidle" });
+    await state(2, "changed, as you left it");
+    assert.equal((await code(2)).trim(), "changed");
+    page.on("dialog", (dialog) => dialog.accept());
+    await button("Reset all cells that were changed").click();
+    assert.equal(await code(2), stored);
+    await page.reload({ waitUntil: "networkidle" });
+    assert.equal(await code(2), stored);
+    assert.equal(await button("Reset all cells that were changed").count(), 0);
+  },
+  async "a link carries a cell as its reader has it, and takes nothing away"({ page, button, cell, write, state }) {
+    const code = (number) => cell(number).locator("pre").first().innerText();
+    await write(2, 'print("γ → ½", 7 > 6)');
+    await button("Link to cell 2 with this code").click();
+    const address = page.url();
+    await write(2, "mine");
+    assert.doesNotMatch(page.url(), /=/);
+    await page.goto("about:blank");
+    await page.goto(address, { waitUntil: "networkidle" });
+    await state(2, "changed, by the address of this page");
+    assert.equal((await code(2)).trim(), 'print("γ → ½", 7 > 6)');
+    assert.ok(await cell(2).evaluate((node) => Math.abs(node.getBoundingClientRect().top) < innerHeight));
+    await page.goto(address.split("#")[0], { waitUntil: "networkidle" });
+    await state(2, "changed, as you left it");
+    assert.equal((await code(2)).trim(), "mine");
+  },
+  async "what the page doesn't have is said in a sentence"({ state, output, write, cell, page, button }) {
+    await write(2, "import pandas");
+    await page.keyboard.press("Shift+Enter");
+    await state(2, "error");
+    assert.match(await output(2), /ModuleNotFoundError.*There is no pandas in the page.*runs in Jupyter/s);
+    await write(2, 'input("name?")');
+    await page.keyboard.press("Shift+Enter");
+    await cell(2).locator(".cell_output").filter({ hasText: "write the answer into the cell" }).waitFor(ended);
+    await write(2, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('after')");
+    await page.keyboard.press("Shift+Enter");
+    await cell(2).locator(".cell_output").filter({ hasText: "after" }).waitFor(ended);
+    assert.doesNotMatch(await output(2), /Warning/);
+    assert.equal(await cell(2).locator(".cell_output img").count(), 1);
     await button("Reset cell 2").click();
-    assert.equal(await page.evaluate(() => window.onbeforeunload), null);
   },
   async "an error is shown as Python shows it"({ page, state, output, write }) {
     await write(3, "def f(x):\n    return 1 / x\n\nf(0)");

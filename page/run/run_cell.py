@@ -2,6 +2,7 @@
 
 import ast
 import base64
+import builtins
 import importlib.util
 import io
 import json
@@ -25,6 +26,11 @@ FORMATS = {
     "text/latex": "_repr_latex_",
 }
 LONGEST = 200_000  # characters that one cell may print: more would only freeze the page
+
+ABSENT = """
+There is no {} in the page. What is there: Python's own library, numpy, sympy, matplotlib and natgrad.
+With everything else this cell runs in Jupyter: the notebook is in the menu at the top of the page.
+"""
 
 
 class Outputs:
@@ -93,6 +99,19 @@ def bundle(value):
     return data, metadata
 
 
+def show(*arguments, **options):
+    """What `pyplot.show` does: this module is also the backend that matplotlib draws with."""
+    display_open_figures()
+
+
+def __getattr__(name):
+    if name != "FigureCanvas":
+        raise AttributeError(name)
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    return FigureCanvasAgg
+
+
 def drawn(figure):
     from natgrad import figures
 
@@ -152,7 +171,15 @@ def report(error, name):
         frames = frames.tb_next
     own = getattr(error, "_render_traceback_", None)
     lines = own() if own else traceback.format_exception(error.with_traceback(frames))
+    if isinstance(error, ModuleNotFoundError):
+        package = str(error.name).partition(".")[0]
+        if not importlib.util.find_spec(package):
+            lines.append(ABSENT.format(package))
     outputs.add("error", ename=type(error).__name__, evalue=str(error), traceback=lines)
+
+
+def ask(prompt=""):
+    raise RuntimeError("`input` can't ask for anything in the page: write the answer into the cell.")
 
 
 def draws(source):
@@ -170,7 +197,7 @@ def import_figures_when_used():
     spec.loader.exec_module(module)
 
 
-os.environ["MPLBACKEND"] = "agg"
+os.environ["MPLBACKEND"] = f"module://{__name__}"
 os.chdir(os.path.dirname(__file__))  # where the chapters' data are
-__main__.display = display
+__main__.display, builtins.input = display, ask
 import_figures_when_used()
