@@ -15,6 +15,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
+NOTHING = "{} gives nothing: is there a `return`?"
+
 
 class NotRight(AssertionError):
     """What is missing in an answer, or wrong with it, as a sentence."""
@@ -58,7 +60,8 @@ def check(*names: str, instances: int = 20, seconds: float = 10, without: tuple[
             raise NotRight(f"{wrong or 'That is not right yet.'}{_unused(names, answers)}") from None
         except _TooLong:
             raise NotRight(
-                f"Stopped after {seconds:g} seconds of computing: does {_listed(names)} have a loop that never ends?"
+                f"Stopped after {seconds:g} seconds of computing: does {_listed(names)} have a loop that never ends, "
+                "or do more than is asked?"
             ) from None
         except Exception as error:
             raise NotRight(_broken(names, answers, error)) from None
@@ -80,7 +83,7 @@ def same(got: object, right: object, slips: dict[str, object] | None = None, cas
     """
     case = case or "Your answer"
     if got is None or got is Ellipsis:
-        raise AssertionError(f"{case} gives nothing: is there a `return`?")
+        raise AssertionError(NOTHING.format(case))
     value, expected = np.asarray(got), np.asarray(right)
     try:
         value = value.astype(bool if expected.dtype == bool else float)
@@ -92,22 +95,37 @@ def same(got: object, right: object, slips: dict[str, object] | None = None, cas
         if _close(value, np.asarray(slip), rtol):
             raise AssertionError(message)
     if value.shape != expected.shape:
-        raise AssertionError(f"{case} has the shape {value.shape}, but {expected.shape} is asked for.")
+        raise AssertionError(f"{case} has the shape {value.shape}, but {expected.shape or 'a number'} is asked for.")
     raise AssertionError(f"{case} gives {_short(value)}, but {_short(expected)} is right.")
 
 
-def at(expression: object, **values: float) -> float:
+def at(expression: object, **values: float) -> float | np.ndarray:
     """The number that a sympy expression has at values of its symbols, which are told by their names.
+
+    Of a matrix or a list of expressions, an array of numbers.
 
     >>> import sympy as sp
     >>> at(sp.Symbol("x") ** 2, x=3)
     9.0
+    >>> at([sp.Symbol("x"), 2], x=3)
+    array([3., 2.])
     """
+    entries = np.asarray(expression, dtype=object)
+    if entries.ndim:
+        return np.array([at(entry, **values) for entry in entries.flat]).reshape(entries.shape)
     symbols = getattr(expression, "free_symbols", set())
     for name in sorted(symbol.name for symbol in symbols):
         if name not in values:
             raise AssertionError(f"Your answer contains `{name}`, which should not be left in it.")
     return float(expression.subs({symbol: values[symbol.name] for symbol in symbols}) if symbols else expression)
+
+
+def instance(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A gradient g, a symmetric positive definite G, and the natural gradient G⁻¹g, in two to five dimensions."""
+    n = rng.integers(2, 6)
+    root, g = rng.integers(-3, 4, (n, n)), rng.integers(1, 9, n)
+    G = root @ root.T + np.eye(n)
+    return g, G, np.linalg.solve(G, g)
 
 
 def _close(value, expected, rtol):
@@ -157,8 +175,12 @@ def _unused(names, answers):
 def _broken(names, answers, error):
     files = {answer.__code__.co_filename for answer in answers if inspect.isfunction(answer)}
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
-    where = f" in line {lines[-1]} of its cell" if lines else ""
-    return f"{_listed(names)} ends in an error{where}. {type(error).__name__}: {error}"
+    told = f"{type(error).__name__}: {error}"
+    if lines:
+        return f"{_listed(names)} ends in an error in line {lines[-1]} of its cell. {told}"
+    if "NoneType" in told:
+        return NOTHING.format(_listed(names))
+    return f"The check can do nothing with your {_listed(names)}. {told}"
 
 
 @contextmanager

@@ -258,7 +258,7 @@ def test_jupyter_shows_the_sentence_alone():
     [
         (None, 1, "is there a `return`"),
         ("a", 1, "not a number"),
-        ([1, 2], 1, r"has the shape \(2,\), but \(\) is asked for"),
+        ([1, 2], 1, r"has the shape \(2,\), but a number is asked for"),
         (float("nan"), 1, "gives nan, but 1 is right"),
         ([[1], [2]], [1, 2], "shape"),
         (1 + 1e-5, 1, "is right"),
