@@ -40,7 +40,7 @@ def text_of(outputs):
     ]
 
 
-def read(name, notebook, source):
+def read(name, notebook, source, folder):
     """What is wrong with one notebook, beside the one that it is made from."""
     nbformat.validate(notebook)
     address = re.compile(r"\]\([^)]*\)")  # of a link, which names labels
@@ -59,6 +59,12 @@ def read(name, notebook, source):
     code = {cell.id: cell for cell in notebook.cells if cell.cell_type == "code"}
     if next(iter(code)) != "where-natgrad-is-from":
         yield f"{name}: the first code cell doesn't say where natgrad is from"
+    first, *rest = (cell.source for cell in code.values())
+    for file in set(re.findall(r"data/[\w.]+\w", "\n".join(rest))):
+        if file not in first:
+            yield f"{name}: the first code cell doesn't say where {file} is from"
+        if not (BOOK / "_sources" / "chapters" / file).exists() or not (folder / file).exists():
+            yield f"{name}: reads {file}, which isn't beside it, in the archive or on the pages"
     equations = 0
     for cell in source.cells:
         if cell.cell_type == "markdown":
@@ -107,7 +113,7 @@ def main():
         for name in names:
             notebook, source = (nbformat.read(place / name, as_version=4) for place in (folder, ROOT / "chapters"))
             cells += len(notebook.cells)
-            problems += read(name, notebook, source)
+            problems += read(name, notebook, source, folder)
             if (BOOK / "_sources" / "chapters" / name).read_bytes() != (folder / name).read_bytes():
                 problems.append(f"{name}: the page offers another notebook than the archive has")
         problems += run(nbformat.read(folder / RUN, as_version=4), folder)

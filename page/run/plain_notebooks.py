@@ -34,6 +34,20 @@ import importlib.util
 
 if importlib.util.find_spec("natgrad") is None:
     %pip install --quiet {wheel} sympy matplotlib"""
+# For a notebook that reads files.
+FETCH = """
+
+# Its cells read {names}, which this fetches where it is missing.
+from pathlib import Path
+from urllib.request import urlretrieve
+
+for name in {files}:
+    if not Path(name).exists():
+        Path(name).parent.mkdir(exist_ok=True)
+        urlretrieve(f"{address}{{name}}", name)"""
+BESIDE = """
+
+# Its cells read {names}, which is beside it in notebooks.zip."""
 
 FORMULA = re.compile(r"\$\$(?P<tex>.*?)\$\$(?:[ ]*\((?P<label>[\w-]+)\))?|(?P<inline>(?<![\\$])\$[^$]+\$)", re.DOTALL)
 CODE = re.compile(r"^(`{3,})(?!\{).*?^\1$|(?<!`)(`+)(?!`).*?(?<!`)\2(?!`)", re.DOTALL | re.MULTILINE)
@@ -239,8 +253,14 @@ def add_bitmaps(notebooks):
         output.metadata["image/png"] = {"width": width, "height": height}
 
 
-def origin(book, page, wheel):
-    """The cell that says where the notebook and natgrad are from."""
+def files_read(notebook):
+    """The files in `data` that the cells of a notebook name."""
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    return sorted(set(re.findall(r"[\"'](data/[\w.]+)[\"']", code)))
+
+
+def origin(book, page, wheel, files=()):
+    """The cell that says where the notebook, natgrad and the files that it reads are from."""
     details = {"title": book.env.titles[page].astext(), "book": book.title, "edition": book.edition}
     if book.address:
         place = f",\n# {book.address}{book.env.app.builder.get_target_uri(page)}"
@@ -251,7 +271,11 @@ def origin(book, page, wheel):
             "origin": "\n# from the file that is beside it in notebooks.zip",
             "wheel": f"./{wheel}",
         }
-    return new_code_cell(ORIGIN.format(**details), id="where-natgrad-is-from")
+    text = ORIGIN.format(**details)
+    if files:
+        form, place = FETCH if book.address else BESIDE, f"{book.address}_sources/chapters/"
+        text += form.format(names=" and ".join(files), files=json.dumps(files), address=place)
+    return new_code_cell(text, id="where-natgrad-is-from")
 
 
 def plain(notebook, book, page, wheel):
@@ -275,7 +299,7 @@ def plain(notebook, book, page, wheel):
     if list(numbers):
         raise ExtensionError(f"The headings of {page} are not those of its notebook")
     first = next(k for k, cell in enumerate(copy.cells) if cell.cell_type == "code")
-    copy.cells.insert(first, origin(book, page, wheel))
+    copy.cells.insert(first, origin(book, page, wheel, files_read(notebook)))
     if cited:
         entries = [book.reference(key) for key in sorted({key.strip() for key in cited})]
         text = "\n".join(["## References", "", *(f"- {entry}" for entry in entries)])
@@ -302,8 +326,11 @@ def put_notebooks_into_the_book(app, error):
         nbformat.validate(notebook)
         files[name] = nbformat.writes(notebook).encode() + b"\n"
         (out / "_sources" / "chapters" / name).write_bytes(files[name])
+    offered = out / "_sources" / "chapters" / "data"
+    offered.mkdir(exist_ok=True)
     for path in sorted(Path(app.srcdir, "chapters", "data").iterdir()):
         files[f"data/{path.name}"] = path.read_bytes()
+        (offered / path.name).write_bytes(path.read_bytes())
     readme = README.format(edition=book.edition, wheel=wheel.name).encode()
     archive(out / "notebooks.zip", files | {wheel.name: wheel.read_bytes(), "README.txt": readme})
 
