@@ -238,6 +238,7 @@
     change(code) {
       this.code = code;
       this.isLinked = false;
+      if (location.hash.startsWith(`#${this.node.id}=`)) history.replaceState(null, "", `#${this.node.id}`);
       this.say("changed");
       if (this.ran === code) this.sayResult();
       this.page.judge();

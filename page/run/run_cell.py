@@ -12,6 +12,7 @@ import re
 import sys
 import time
 import traceback
+import warnings
 
 from pretty import pretty  # IPython's own
 
@@ -99,19 +100,6 @@ def bundle(value):
     return data, metadata
 
 
-def show(*arguments, **options):
-    """What `pyplot.show` does: this module is also the backend that matplotlib draws with."""
-    display_open_figures()
-
-
-def __getattr__(name):
-    if name != "FigureCanvas":
-        raise AttributeError(name)
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    return FigureCanvasAgg
-
-
 def drawn(figure):
     from natgrad import figures
 
@@ -197,7 +185,8 @@ def import_figures_when_used():
     spec.loader.exec_module(module)
 
 
-os.environ["MPLBACKEND"] = f"module://{__name__}"
+os.environ["MPLBACKEND"] = "agg"
+warnings.filterwarnings("ignore", "FigureCanvasAgg is non-interactive")  # `plt.show()`: a cell's end shows figures
 os.chdir(os.path.dirname(__file__))  # where the chapters' data are
 __main__.display, builtins.input = display, ask
 import_figures_when_used()
