@@ -344,7 +344,9 @@ def not_found(app):
 def subset_font(path, characters, target=None):
     font = TTFont(path, recalcTimestamp=False)  # the same bytes on every build
     kept = sorted(set(font.getBestCmap()) & set(characters))
-    subsetter = subset.Subsetter()
+    # No screen of today needs the hints, and of the features only these are used.
+    options = subset.Options(hinting=False, layout_features=["ccmp", "kern", "liga", "mark", "mkmk"])
+    subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=kept)
     subsetter.subset(font)
     font.save(target or path)
