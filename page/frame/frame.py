@@ -344,7 +344,9 @@ def not_found(app):
 def subset_font(path, characters, target=None):
     font = TTFont(path, recalcTimestamp=False)  # the same bytes on every build
     kept = sorted(set(font.getBestCmap()) & set(characters))
-    subsetter = subset.Subsetter()
+    # No screen of today needs the hints, and of the features only these are used.
+    options = subset.Options(hinting=False, layout_features=["ccmp", "kern", "liga", "mark", "mkmk"])
+    subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=kept)
     subsetter.subset(font)
     font.save(target or path)
@@ -392,6 +394,10 @@ def finish(app, error):
         path.write_text(page, encoding="utf-8")
         if path.suffix == ".html":
             problems += [f"{path.name}: {tag}" for tag in Tags(page).found]
+    for path in folder.glob("_images/*.svg"):  # a hundredth of a point is as exact as a screen can show
+        shorten = lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0])
+        short = re.sub(r' (?:d|x|y)="[^"]*"', shorten, path.read_text(encoding="utf-8"))
+        path.write_text(short, encoding="utf-8")
     node("frame/styles.mjs", str(folder)).check_returncode()
     subset_fonts(folder)
     for path in sorted(folder.rglob("*.css")):

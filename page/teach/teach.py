@@ -141,7 +141,8 @@ def pages_of_figures(app):
         title = outer.next_node(nodes.caption).astext()
         link = f'<a href="../{page}.html#{outer["ids"][0]}" target="_blank">Figure {number}: {title}</a>'
         body = f'<h1>{title}</h1>{opening_tag(figure)}{image}</{figure["tag"]}><p class="source">{link}</p>'
-        yield f"figures/{name}", {"title": title, "body": body}, "slides.html"
+        about = f'<meta name="description" content="{escape(picture["alt"])}">'
+        yield f"figures/{name}", {"title": title, "body": body, "metatags": about}, "slides.html"
 
 
 def visit_notes(self, node):
