@@ -8,7 +8,7 @@ const EXPECTED = {
   "(2.14)": "chapters/2_mahalanobis_distances.html#equation-eq-2-4-natural-gradient",
   "eq. 2.14": "chapters/2_mahalanobis_distances.html#equation-eq-2-4-natural-gradient",
   "equation equivariance": "chapters/3_kullback_leibler_divergence.html#equation-eq-3-6-equivariance",
-  "figure 2.3": "chapters/2_mahalanobis_distances.html#fig-2-5",
+  "figure 2.5": "chapters/2_mahalanobis_distances.html#fig-2-5",
   "2.3d": "chapters/concordance.html#note-2-3d",
   "4.1a": "chapters/concordance.html#statement-4-1a",
   "Mahalanobis distance": "chapters/2_mahalanobis_distances.html#sec-2-2",
