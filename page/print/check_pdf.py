@@ -30,10 +30,11 @@ def complaints(log):
 
 
 def titles(root=ROOT):
-    """The title of each chapter, as it begins in the source."""
+    """The title of each chapter, as it begins in the source. Slides are not printed here."""
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
-    for chapter in (chapter for part in toc["parts"] for chapter in part["chapters"]):
-        (path,) = root.glob(f"{chapter['file']}.[im]*")
+    files = (chapter["file"] for part in toc["parts"] for chapter in part["chapters"])
+    for file in (file for file in files if "/slides/" not in file):
+        (path,) = root.glob(f"{file}.[im]*")
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".ipynb":
             text = nbformat.reads(text, as_version=4).cells[0].source

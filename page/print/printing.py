@@ -45,6 +45,7 @@ class Arranged(SphinxPostTransform):
     formats = ("latex",)
 
     def run(self, **kwargs):
+        self.leave_out_the_slides()
         self.set_parts()
         self.put_bibliography_back()
         for node in list(self.document.findall(nodes.rubric)):
@@ -75,6 +76,15 @@ class Arranged(SphinxPostTransform):
         for node in list(self.document.findall(nodes.Element)):
             if node.get("ids") and isinstance(node, (nodes.container, nodes.inline)):
                 node.parent.insert(node.parent.index(node), nodes.target(ids=node["ids"]))
+
+    def leave_out_the_slides(self):
+        """They are for a screen, and their equations and figures stand in the chapters."""
+        for page in list(self.document.findall(addnodes.start_of_file)):
+            if page["docname"].startswith("chapters/slides/"):
+                page.parent.remove(page)
+        for link in list(self.document.findall(nodes.reference)):
+            if "chapters/slides/" in link.get("refuri", ""):
+                link.replace_self(link.children)
 
     def set_parts(self):
         """What the first page says becomes a chapter of its own; then come the parts, some of which have numbers."""
