@@ -71,7 +71,7 @@ serve: book
 # Each check prints one line, and what is wrong; all of them are run.
 # Those that take minutes, or need more than Chromium, are left to `make check-page`.
 CHECKS := $(wildcard page/*/check_*.mjs)
-QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
+QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_accessibility.mjs %/check_layout.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
 check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
 
 check-page: book chromium java bibtex browsers nginx
