@@ -601,3 +601,21 @@ def test_without_scipy_and_where_numpy_does_not_raise(n, monkeypatch):
                 ng.from_covariance(np.stack([tensor, bad]))
         with pytest.raises(ValueError, match="^`frame` must be invertible"):
             ng.from_frame(np.ones((n, n)))
+
+
+LOST = "have a result within the range of float64"
+
+
+def test_what_one_coordinate_has_lost_another_does_not_hide():
+    with pytest.raises(ValueError, match=f"^`metric` must {LOST}"):
+        ng.Diagonal([1, 1e-300]).as_matrix()
+    tiny = np.array([[0, 1e-200], [0, 0]])
+    for u, v in [(tiny, tiny[:1]), (tiny[:1], tiny)]:
+        with pytest.raises(ValueError, match=f"^`u` and `v` must {LOST}"):
+            ng.euclidean(2).inner(u, v)
+
+
+def test_a_coordinate_may_be_zero():
+    metric = ng.Diagonal([4, 9])
+    assert (metric.whiten([1, 0]) == [2, 0]).all()
+    assert (metric.unwhiten([2, 0]) == [1, 0]).all()

@@ -182,3 +182,9 @@ def test_leading_axes_broadcast():
                 assert_close(found, step(gradient, alone), EXACT)
             slopes = ng.directional_derivative(gradients[:, None], u, together)
             assert_close(slopes[i, j], ng.directional_derivative(gradient, u, alone), EXACT)
+
+
+@pytest.mark.parametrize(("gradient", "u", "name"), [([1, 0], [1e-300, 0], "`u`"), ([1e-300, 0], [0, 1], "`gradient`")])
+def test_what_is_too_small_to_be_divided_by_or_to_have_a_slope_is_named(gradient, u, name):
+    with pytest.raises(ValueError, match=f"^{name} .*underflows"):
+        ng.directional_derivative(gradient, u, ng.euclidean(2))
