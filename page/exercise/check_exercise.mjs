@@ -177,7 +177,7 @@ const claims = {
   },
   async "from a file there is no Check, and hints and solutions unfold"() {
     const { page, section } = await open({ address: `${pathToFileURL(BOOK)}/` });
-    assert.equal(await page.getByRole("button", { name: /^Check/ }).count(), 0);
+    assert.equal(await page.getByRole("button", { name: /^Check / }).count(), 0);
     await section("ex-1-slope").locator(".exercise-solution > summary").click();
     await section("ex-1-slope").locator(".exercise-solution pre").waitFor();
     assert.match(await page.locator(".python-controls").innerText(), /when the book is served/);
