@@ -125,6 +125,10 @@ def rewritten(node, text):
             yield f"{name}.T"
 
 
+def by_position_only(tree):
+    return sum(len(node.posonlyargs) for node in ast.walk(tree) if isinstance(node, ast.arguments))
+
+
 def start(node):
     return node.lineno, node.col_offset
 
@@ -231,7 +235,7 @@ def mutants(source, spared):
         except SyntaxError:
             continue
         # cosmic-ray takes the * before keywords for a product.
-        if any(isinstance(node, ast.arguments) and node.posonlyargs for node in ast.walk(mutant)):
+        if by_position_only(mutant) != by_position_only(tree):
             continue
         if ast.dump(mutant) == original or program.count("assert not") != source.count("assert not"):
             continue
@@ -630,6 +634,7 @@ def main(prefixes):
             chosen = [name for name in names if prefixes or result[part].get(name, {}).get("of") != of[name]]
         for name, total, found in mutate(chosen) if chosen else ():
             listed = [{"where": where, "change": change} for where, change, _ in found]
+            assert total, f"no mutant of {name} was made"
             counts = {"killed": total - len(found), "survived": len(found)}
             print(f"{name}: {counts['killed']} killed, {counts['survived']} survived", flush=True)
             result[part][name] = now | {"of": of[name]} | counts | {"survivors": listed}
