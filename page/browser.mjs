@@ -117,12 +117,6 @@ export function launch() {
   return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
 }
 
-// Until all is as a reader will see it: networkidle would wait for half a second more.
-export async function settled(page) {
-  await page.evaluate(() => document.fonts.ready);
-  await page.evaluate(() => new Promise((laidOut) => requestAnimationFrame(() => setTimeout(laidOut, 50))));
-}
-
 // Does the work for all items, two at a time, because each keeps one processor busy.
 export async function twoAtATime(items, work) {
   const left = [...items];

@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BOOK, launch, pages, report, serve, settled, twoAtATime } from "../browser.mjs";
+import { BOOK, launch, pages, report, serve, twoAtATime } from "../browser.mjs";
 
 // Displayed equations in the source of a page, as far as it is text.
 function displayed(path) {
@@ -42,13 +42,12 @@ await twoAtATime(views, async ({ path, width }) => {
     });
   });
   // Fonts that come late may move a line on the first visit, as far as Web Vitals calls it good; after that nothing moves.
-  await page.goto(url + path);
-  await settled(page);
+  await page.goto(url + path, { waitUntil: "networkidle" });
   const first = await page.evaluate(() => window.shifts);
   if (first > 0.1) problem(`layout shift of ${first.toFixed(3)} on the first visit`);
-  await page.goto(`${url}404.html`);
-  await page.goto(url + path);
-  await settled(page);
+  await page.goto(`${url}404.html`, { waitUntil: "networkidle" });
+  await page.goto(url + path, { waitUntil: "networkidle" });
+  await page.waitForFunction(() => document.readyState === "complete");
   const found = await page.evaluate(() => ({
     shifts: window.shifts,
     broken: document.querySelectorAll(".katex-error, .merror").length,
@@ -74,13 +73,12 @@ await twoAtATime(views, async ({ path, width }) => {
   const last = found.labels.at(-1);
   if (last) {
     const there = await browser.newPage(screen);
-    await there.goto(`${url}${path}#${last}`);
-    await settled(there);
+    await there.goto(`${url}${path}#${last}`, { waitUntil: "networkidle" });
+    await there.waitForTimeout(300);
     const box = await there.locator(`[id="${last}"]`).boundingBox();
     if (!box || box.y < -5 || box.y > 500) problem(`#${last} is shown at ${box?.y}`);
     await there.goto(`${url}404.html`);
-    await there.goBack();
-    await settled(there);
+    await there.goBack({ waitUntil: "networkidle" });
     const again = await there.locator(`[id="${last}"]`).boundingBox();
     if (!(Math.abs(again?.y - box?.y) <= 5)) problem(`going back shows #${last} at ${again?.y}, not at ${box?.y}`);
     await there.close();
