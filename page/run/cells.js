@@ -153,7 +153,13 @@
       /[+/=]/g,
       (c) => ({ "+": "-", "/": "_" })[c] ?? "",
     );
-  const fromAddress = (text) => new TextDecoder().decode(bytes(text.replace(/[-_]/g, (c) => (c === "-" ? "+" : "/"))));
+  function fromAddress(text) {
+    try {
+      return new TextDecoder().decode(bytes(text.replace(/[-_]/g, (c) => (c === "-" ? "+" : "/"))));
+    } catch {
+      return undefined; // an address that was cut off
+    }
+  }
 
   function picture(type, content, alt) {
     const shown = element("img", { src: URL.createObjectURL(new Blob([content], { type })), alt });
@@ -175,7 +181,8 @@
     ran; // the code that ran to its end in the present Python, if any did,
     turn = 0; // which run of the page that was,
     changed = 0; // and the first run with that code
-    isLinked = false; // whether the code came with the address of the page
+    isLinked = false; // whether the code came with the address of the page,
+    isOwn = false; // or its reader has changed it since the page was loaded
     holds = false; // whether that is the present code, after the present code of those above
 
     constructor(node, number, page) {
@@ -238,6 +245,7 @@
     change(code) {
       this.code = code;
       this.isLinked = false;
+      this.isOwn = true;
       if (location.hash.startsWith(`#${this.node.id}=`)) history.replaceState(null, "", `#${this.node.id}`);
       this.say("changed");
       if (this.ran === code) this.sayResult();
@@ -289,7 +297,7 @@
       this.editor = undefined;
       this.listing.hidden = false;
       this.code = this.storedCode;
-      this.isLinked = false;
+      this.isOwn ||= !this.isLinked;
       this.listing.querySelector("pre").replaceChildren(...this.storedListing);
       this.output.replaceChildren(...this.storedOutput);
       this.resetButton.disabled = true;
@@ -395,10 +403,11 @@
       const [, linked, text] = /^#([\w-]+)=([\w-]+)$/.exec(location.hash) ?? [];
       for (const cell of this.cells.filter(({ isOfExercise }) => !isOfExercise)) {
         const { id } = cell.node;
-        const code = id === linked ? fromAddress(text) : edits[id];
+        const brought = id === linked ? fromAddress(text) : undefined;
+        cell.isLinked = brought !== undefined;
+        const code = brought ?? edits[id];
         if (code === undefined || code === cell.storedCode) continue;
         cell.write(code);
-        cell.isLinked = id === linked;
         cell.say(cell.isLinked ? "changed, by the address of this page" : "changed, as you left it");
         if (cell.isLinked) cell.comeIntoView();
       }
@@ -445,7 +454,10 @@
 
     reset() {
       if (!confirm("Throw away all that was changed on this page?")) return;
-      for (const cell of this.cells) if (cell.isEdited && !cell.isOfExercise) cell.reset();
+      for (const cell of this.cells.filter(({ isEdited, isOfExercise }) => isEdited && !isOfExercise)) {
+        cell.isLinked = false;
+        cell.reset();
+      }
       this.announce("All cells are as the page has them.");
     }
 
@@ -470,15 +482,19 @@
       this.keep();
     }
 
-    /** Remembers what somebody wrote; answers are remembered elsewhere. */
+    /** Remembers what was written here, beside what another window or an earlier day has left; answers are elsewhere. */
     keep() {
-      const edited = this.cells.filter((cell) => cell.isEdited && !cell.isOfExercise);
-      for (const cell of this.cells) cell.linkButton.hidden = !edited.includes(cell);
-      this.resetButton.hidden = !edited.length;
-      const before = recall(); // what an address brings doesn't take the place of it
-      const edits = edited.map(({ node: { id }, code, isLinked }) => [id, isLinked ? before[id] : code]);
-      const kept = keep(Object.fromEntries(edits.filter(([, code]) => code !== undefined)));
-      window.onbeforeunload = edited.length && !kept ? (event) => event.preventDefault() : null;
+      const edits = recall();
+      let edited = false;
+      for (const cell of this.cells.filter(({ isOfExercise }) => !isOfExercise)) {
+        edited ||= cell.isEdited;
+        cell.linkButton.hidden = !cell.isEdited;
+        if (!cell.isOwn) continue;
+        if (cell.isEdited) edits[cell.node.id] = cell.code;
+        else delete edits[cell.node.id];
+      }
+      this.resetButton.hidden = !edited;
+      window.onbeforeunload = !keep(edits) && edited ? (event) => event.preventDefault() : null;
     }
 
     #enqueue(choose) {
