@@ -219,7 +219,8 @@ def figure(cell, book, page):
 
 def plain_code(cell, book, page):
     """A code cell, and its caption as a cell of its own."""
-    claim = cell.metadata.get("mystnb", {}).get("code_prompt_show")
+    folded = "hide-cell" in cell.metadata.get("tags", [])
+    claim = folded and cell.metadata.get("mystnb", {}).get("code_prompt_show")
     source = f"# Check: {plain_text(claim, book, page)}\n{cell.source}" if claim else cell.source
     copy = new_code_cell(source, id=cell.id, execution_count=cell.execution_count, outputs=cell.outputs)
     pictures = [one for one in copy.outputs if "image/svg+xml" in one.get("data", {})]
