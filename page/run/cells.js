@@ -557,7 +557,7 @@
   const nodes = [...document.querySelectorAll(".cell:has(> .cell-controls)")];
   if (location.protocol === "file:") {
     controls.textContent =
-      "The cells on this page run in a browser when the book is served, for example by `make serve`.";
+      "The cells run when the book is served: type “make serve” in its folder, and open the address that it prints.";
   } else {
     new Page(controls, nodes);
   }
