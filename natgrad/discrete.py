@@ -21,7 +21,6 @@ class Categorical(Family):
     """
 
     _discrete, _letter = True, "theta"
-    _log_prob = lambda self, theta, x: of_outcome(np.log(theta), x)
     _rules = lambda self, theta: [(np.arange(float(self.k)), theta)]
     _unit = lambda self, theta: theta[1:] * theta[0] / (theta[1:] + theta[0])
 
@@ -41,6 +40,11 @@ class Categorical(Family):
     def _observation(self, x):
         allowed = "0 or 1" if self.k == 2 else f"one of 0, …, {self.k - 1}"
         return arrays.outside(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
+
+    def _log_prob(self, theta, x):
+        logs, others = np.log(theta), theta[1:].sum(axis=0)
+        logs[0] = np.where(others < 0.5, np.log1p(-others), logs[0])  # so that outcome 0 may be nearly certain
+        return of_outcome(logs, x)
 
     def _score(self, theta, x):
         rest = np.where(x == 0, -1 / theta[0], 0)

@@ -126,8 +126,8 @@ class Family(ABC):
         """The expectation of f(x) over x ~ p_θ, by an exact sum or by quadrature, shape (...), for θ of shape (dim,).
 
         f takes K observations, shape (K, *event), to K values of any one shape, (K, ...). What it does between nodes,
-        which are less than the width of p_θ apart, isn't seen. A `ValueError` is raised if it isn't finite, or if two
-        rules disagree: the expectation is then infinite, or out of reach.
+        which are less than the width of p_θ apart, and beyond the last of them isn't seen. A `ValueError` is raised if
+        it isn't finite, or if two rules disagree: the expectation is then infinite, or out of reach.
 
         >>> Gaussian().expect([3, 2], lambda x: x**2).round(12)
         np.float64(9.5)

@@ -83,8 +83,12 @@ class LowRank(Metric):
     _traits = lambda self: super()._traits() | {"scores": len(self._scores), "damping": self._damping}
     # G = SᵀS/N + λI, and G⁻¹ = (I − Sᵀ K⁻¹ S)/λ.
     _apply = lambda self, v: v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
-    _solve = lambda self, g: (g - _kernels.solve(self._factor, g @ self._scores.T) @ self._scores) / self._damping
+    _woodbury = lambda self, g: (g - _kernels.solve(self._factor, g @ self._scores.T) @ self._scores) / self._damping
     _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
+
+    def _solve(self, g):
+        v = self._woodbury(g)  # which cancels, and once more for what that has left of g
+        return v + self._woodbury(g - self._apply(v))
 
     def _squared_norm(self, v):
         projected = v @ self._scores.T  # |Sv|²/N + λ|v|²
@@ -107,7 +111,7 @@ class MatrixFree(Metric):
 
     Solved by conjugate gradients (Hestenes and Stiefel, 1952), each of them one product, and about as many as the root
     of the condition number: until the error ‖v − G⁻¹g‖ in this metric, estimated by solving again for what is left of
-    g, is at most `tolerance` times ‖G⁻¹g‖. A `ValueError` is raised if that can't be had, or takes more `iterations`.
+    g, is at most `tolerance` times ‖G⁻¹g‖. A `ValueError` is raised if that isn't so after so many `iterations`.
     The units of coordinates don't matter: a few products find them, and lengths are measured in the metric itself.
 
     >>> metric = MatrixFree(lambda v: v + v.mean(), 3)

@@ -29,7 +29,7 @@ class Diagonal(Metric):
     _solve = lambda self, g: g / self._entries
     _whiten = lambda self, v: np.sqrt(self._entries) * v
     _unwhiten = lambda self, w: w / np.sqrt(self._entries)
-    _damped = lambda self, damping: Diagonal(self._entries + damping)
+    _damped = lambda self, damping: Diagonal(arrays.in_range(self._entries + damping, "damping"))
 
 
 class Dual(Metric):

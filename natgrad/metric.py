@@ -43,8 +43,9 @@ class Metric(Norm):
     _apply = _solve = abstractmethod(lambda self, v: ...)
 
     def _damped(self, damping: np.ndarray) -> Metric:
-        matrix = self.as_matrix()
-        return Dense(0.5 * (matrix + matrix.mT) + damping[..., None] * np.eye(self.dim))
+        half = 0.5 * self.as_matrix()
+        matrix = arrays.in_range(half + half.mT + damping[..., None] * np.eye(self.dim), "damping")
+        return Dense._from_factor(*arrays.positive_definite(matrix, "damping", "make a metric that is"))
 
     def _whiten(self, v: np.ndarray) -> np.ndarray:
         arrays.must(False, "metric", "hold a factor of G to whiten with", f"it is {self}")
@@ -140,7 +141,9 @@ class Metric(Norm):
         array([[6., 2.],
                [2., 6.]])
         """
-        return self._damped(arrays.each(damping, "damping", self.dim))
+        damping = arrays.each(damping, "damping", self.dim)
+        with np.errstate(over="ignore"):
+            return self._damped(damping)
 
     def as_matrix(self) -> np.ndarray:
         """G itself, shape (*batch, n, n).

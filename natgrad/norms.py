@@ -17,7 +17,7 @@ HUGE = 1e300
 class Norm(ABC):
     """A way to measure vectors by ‖v‖, and covectors (gradients) by ‖g‖* = max {uᵀg : ‖u‖ = 1} (section 1.2).
 
-    A norm of your own has three methods. They get finite float64 arrays, which they must not write to, with the
+    A norm of your own has three methods. They get finite float64 arrays, neither to be written nor returned, with the
     coordinates in the last axis and any axes before it: `_norm(v)` and `_dual_norm(g)` take the last axis away, and
     `_steepest(g)` gives, for g other than zero, a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of
     them. `_shape` is the shape of a vector, with letters for lengths that may be any.

@@ -25,8 +25,8 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
 
     `f` takes a point, shape (n,), and returns a number or an array of numbers, shape (...). `unit`, a number or one for
     each coordinate, is the length over which f changes appreciably; steps are a small part of it. The error is about
-    1e-12 if derivatives per unit are about one. A `ValueError` is raised if half of the steps give something else: the
-    error is then not below a thousandth of the largest derivative per unit.
+    1e-12 if f and its derivatives per unit are about one. A `ValueError` is raised if half of the steps give something
+    else: the error is then not below a thousandth of the largest derivative per unit, nor due to the rounding of f.
 
     >>> numerical_gradient(lambda x: 3 * x[1], [1, 2]).round(9) + 0
     array([0., 3.])
@@ -69,7 +69,8 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
     arrays.instance(f, "f", Callable)
     x, values = arrays.real(x, "x", ("n",)), []
     unit = arrays.each(unit, "unit", x.size)
-    seen = lambda x: values.append(arrays.real(f(x), "f")) or values[-1]
+    # Copies, because f may return the same array each time.
+    seen = lambda x: values.append(arrays.real(f(x), "f").copy()) or values[-1]
     x, steps, place = _steps(x, unit, part, "unit")
     found, again = (derivative(seen, x, np.rint(steps / k / place) * place, "f") for k in (1, 2))
     # Per unit, so that those in different coordinates can be compared.

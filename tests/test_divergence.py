@@ -212,3 +212,5 @@ def coin_chi2(*logits):
 def test_a_step_that_overflows_is_said_of_both_points():
     with pytest.raises(ValueError, match="^`p` and `q` must have a result within the range of float64"):
         ng.kl_quadratic(ng.Diagonal([1.0]), [-1e308], [1.5e308])
+    with pytest.raises(ValueError, match="^`q` must have a result within the range of float64"):
+        ng.kl_quadratic(ng.Diagonal([1.0]), [0], [1e200])

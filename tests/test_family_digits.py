@@ -322,6 +322,12 @@ def test_logits_of_outcomes_that_are_nearly_certain():
             call()
 
 
+def test_the_logarithm_of_an_outcome_that_is_nearly_certain():
+    for theta in [1e-9], [1e-9, 3e-12], [2e-17]:
+        exact = float(mp.log1p(-mp.fsum(theta)))
+        assert_close(ng.Categorical(len(theta) + 1).log_prob(theta, 0), exact, FULL)
+
+
 def test_the_outcome_that_nearly_never_happens_keeps_its_digits():
     for theta in [0.3, 0.7 - 1e-15], [0.1, 0.2, 0.7 - 3e-15], [0.6, 0.4 - 1e-14]:
         rest = 1 - sum(map(Fraction, theta))

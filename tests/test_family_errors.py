@@ -341,6 +341,10 @@ MESSAGES = [
         "0.801178.",
     ),
     (
+        lambda: BELL.expect([0, 1], lambda x: np.sign(x) * np.finfo(float).max),
+        "`f` must have a result within the range of float64, but it overflows.",
+    ),
+    (
         lambda: ng.numerical_gradient(lambda x: np.log(x[0]), [0.002]),
         "`unit` must be a length over which `f` hardly bends, but steps of 0.00074 and 0.00037 units give the "
         "derivatives 485.779 and 499.467.",

@@ -156,6 +156,14 @@ def test_what_the_mean_hessian_loses_is_judged_in_any_unit(unit):
     assert_close(ng.fisher_from_hessian(family, theta), expected, DIFFERENCES, scale(expected))
 
 
+def test_a_mean_hessian_without_digits_is_refused():
+    # ln(1 − θ₁ − θ₂), rounded, hides what a change of θ₂ makes of it.
+    for theta in [1.6e-3, 2e-14], [6e-11, 0.1]:
+        with pytest.raises(ValueError, match="^`theta` must have a Fisher matrix that differences can find, but"):
+            ng.fisher_from_hessian(ng.Categorical(3), theta)
+    assert_close(ng.fisher_from_hessian(ng.Bernoulli(), [1e-9]), [[1e9]], DIFFERENCES)
+
+
 def test_so_many_parameters_that_one_draw_fills_a_block():
     value, error = ng.fisher_monte_carlo(ng.Categorical(600), np.full(599, 1 / 600), 20, np.random.default_rng(0))
     assert (value == value.T).all()

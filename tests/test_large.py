@@ -44,6 +44,15 @@ def test_solutions_lose_no_more_digits_than_the_scores_exceed_the_damping(scores
         assert abs(metric.squared_dual_norm(gradient) / (gradient @ exact) - 1) <= tolerance + EXACT
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_the_gradient_of_the_largest_score_is_not_lost_in_the_smallest(seed):
+    rng, damping = np.random.default_rng(seed), 1.5e-12
+    left, right = (np.linalg.qr(rng.standard_normal((n, n)))[0] for n in (3, 6))
+    scores = left * [1, 30 * damping**0.5, damping**0.5] @ right[:3]
+    exact = precise(scores, damping, right[0])
+    assert error(ng.LowRank(scores, damping).solve(right[0]), exact) <= FULL / 3 / damping
+
+
 def test_the_digits_are_really_lost_there():
     gradient = SCORES.T @ REWARDS
     assert error(ng.LowRank(SCORES, 1e-10).solve(gradient), precise(SCORES, 1e-10, gradient)) > FULL

@@ -501,6 +501,20 @@ def test_damped(case, each):
     assert_close(damped.solve(v), expected, EXACT, 10 * np.abs(expected).max(axis=-1, keepdims=True))
 
 
+def test_damping_that_leaves_no_metric_is_refused_by_its_name():
+    nearly = np.array([[1, 1 - 1e-12], [1 - 1e-12, 1]])
+    for metric, damping in (
+        (ng.Diagonal([1e308]), 1e308),
+        (ng.Dense([[1e308]]), 1e308),
+        (ng.Kronecker(nearly, nearly), 1e-30),
+    ):
+        with pytest.raises(
+            ValueError, match=r"^`damping` must (have a result within the range|make a metric that is pos)"
+        ):
+            metric.damped(damping)
+    assert ng.Dense([[1.5e308]]).damped(1).as_matrix() == 1.5e308
+
+
 def test_draws_are_unwhitened_noise():
     draws = ng.from_covariance(SPD).unwhiten(np.random.default_rng(0).standard_normal((100_000, 3)))
     # Dual: the metric is Σ⁻¹, so that draws have the covariance Σ.

@@ -122,6 +122,12 @@ def test_the_function_may_change_its_argument():
     assert (point == [1.0, 2.0]).all()
 
 
+def test_the_function_may_return_the_same_array_each_time():
+    out = np.empty(1)
+    assert_close(ng.numerical_gradient(lambda x: np.square(x, out=out), [3]), [[6]], DIFFERENCES)
+    assert_close(ng.numerical_hessian(lambda x: np.square(x, out=out), [3]), [[[2]]], DIFFERENCES)
+
+
 def test_the_coefficients_are_those_of_fourth_order():
     # Σ c k^m is 1 for m = 1 and 0 for the other m up to 4.
     moments = [taylor.COEFFICIENTS @ taylor.OFFSETS**m for m in range(5)]
