@@ -6,7 +6,7 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { BOOK, launch, report, serve, twoAtATime, watch } from "../browser.mjs";
+import { BOOK, launch, report, serve, settle, twoAtATime, watch } from "../browser.mjs";
 
 const ROOT = join(BOOK, "..", "..");
 const NAME = "1_natural_gradients";
@@ -30,7 +30,7 @@ async function open({ address = url, name = NAME, ...options } = {}) {
   const context = await browser.newContext({ acceptDownloads: true, ...options });
   const page = await context.newPage();
   if (address === url) problems.push(watch(page, url));
-  await page.goto(`${address}chapters/exercises/${name}.html`, { waitUntil: "networkidle" });
+  await settle(page, `${address}chapters/exercises/${name}.html`);
   const section = (id) => page.locator(`section[id="${id}"]`);
   const verdict = async (id, text) => {
     const said = section(id).locator(".exercise-verdict");
@@ -81,15 +81,15 @@ const claims = {
     await page.keyboard.press("Enter");
     await verdict("ex-1-slope", "Right on 20 fresh instances: `slope`.");
     await page.locator(".exercise-progress").filter({ hasText: "1 of 7 right" }).waitFor();
-    await page.reload({ waitUntil: "networkidle" });
+    await settle(page);
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /u @ g \/ np\.sqrt/);
     await verdict("ex-1-slope", "Right");
-    await page.goto(`${url}chapters/errata.html`, { waitUntil: "networkidle" });
+    await settle(page, `${url}chapters/errata.html`);
     assert.match(await page.locator('.bd-sidebar-primary a[href*="exercises/1_"]').innerText(), /1 of 7 right/);
     await page.goBack();
     await slope.getByRole("button", { name: "Reset cell" }).first().click();
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
-    await page.reload({ waitUntil: "networkidle" });
+    await settle(page);
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
   },
   async "every answer that people give is told what it is, in the browser's Python too"() {
