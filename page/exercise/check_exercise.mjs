@@ -1,4 +1,5 @@
-// An exercise as its reader does it, and every answer that people give, in the browser's Python.
+// An exercise as its reader does it, and answers that people give, in the browser's Python: of each exercise a wrong one and
+// a right one, because tests/test_exercises.py has all of them tried by the same checks; all here too with EVERY=answer.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -23,7 +24,9 @@ const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js"
 const { url, close } = await serve();
 const browser = await launch();
 const problems = [];
-const patient = { timeout: 60_000 };
+const patient = { timeout: 120_000 };
+// The last, because that is where an endless loop stands.
+const some = (answers) => (process.env.EVERY === "answer" ? answers : answers.slice(-1));
 const RIGHT = /^Right( on \d+ fresh instances)?: /;
 
 async function open({ address = url, name = NAME, ...options } = {}) {
@@ -92,18 +95,18 @@ const claims = {
     await settle(page);
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
   },
-  async "every answer that people give is told what it is, in the browser's Python too"() {
+  async "an answer that people give is told what it is, in the browser's Python too"() {
     await twoAtATime(names, async (name) => {
       const { page, write, check } = await open({ name });
       const counts = { wrong: 0, right: 0 };
       for (const [id, { wrong, right }] of Object.entries(answersTo(name))) {
-        for (const { told, answer } of wrong) {
+        for (const { told, answer } of some(wrong)) {
           await write(id, answer);
           const said = await check(id);
           assert.ok(said.toLowerCase().includes(told.toLowerCase()), `${id}: ${said}`);
           counts.wrong += 1;
         }
-        for (const answer of right) {
+        for (const answer of some(right)) {
           await write(id, answer);
           const said = await check(id);
           assert.match(said, RIGHT, `${id}: ${said}`);
