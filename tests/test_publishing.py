@@ -61,8 +61,13 @@ def addresses(page):
     return {address for address in found if not re.match(credit, address)}
 
 
-def test_without_an_address_there_is_none(tmp_path):
-    book = build(tmp_path)
+@pytest.fixture(scope="module")
+def unpublished(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("unpublished"))
+
+
+def test_without_an_address_there_is_none(unpublished):
+    book = unpublished
     assert not {"sitemap.xml", "robots.txt"} & book.keys()
     for name in ("index.html", "chapter.html"):
         assert not addresses(book[name])
@@ -100,8 +105,8 @@ def test_with_an_address_everything_leads_there(tmp_path):
     assert f'<a href="{URL}/{version}/">stays here</a>' in book["chapter.html"]
 
 
-def test_every_page_says_what_it_is_to_reference_managers(tmp_path):
-    book = build(tmp_path)
+def test_every_page_says_what_it_is_to_reference_managers(unpublished):
+    book = unpublished
     for name, title in {"index.html": publishing.citation(ROOT)["title"], "chapter.html": "Natural gradients"}.items():
         assert f'<meta name="citation_title" content="{title}">' in book[name]
         assert '<meta name="citation_author" content="The natgrad contributors">' in book[name]

@@ -200,13 +200,16 @@ await twoAtATime(figures, async ({ page: address, tag }) => {
     const page = await context.newPage();
     const name = `${address}, ${width} px: ${tag}`;
     // As high before the script has run as afterwards.
-    await page.route(/figures\.js/, (route) => route.abort());
-    await page.goto(server.url + address);
-    const waiting = await page.locator(tag).boundingBox();
-    await page.unroute(/figures\.js/);
+    let release;
+    const measured = new Promise((resolve) => (release = resolve));
+    await page.route(/figures\.js/, (route) => measured.then(() => route.continue()));
     const found = watch(page, server.url);
-    await page.goto(server.url + address);
+    await page.goto(server.url + address, { waitUntil: "commit" });
     const element = page.locator(tag);
+    await element.locator("img").waitFor();
+    const waiting = await element.boundingBox();
+    release();
+    await page.waitForLoadState();
     const alive = await element.boundingBox();
     if (Math.abs(waiting.height - alive.height) > 1)
       problems.push(`${name}: ${waiting.height} px high, then ${alive.height} px`);
@@ -225,8 +228,11 @@ await twoAtATime(figures, async ({ page: address, tag }) => {
           problems.push(`${name}: Reset does not bring back the beginning`);
       for (const place of moves[tag].places) await lead(page, element, place);
     }
-    await page.waitForTimeout(600);
-    if (!(await element.locator("[role=status]").textContent()).trim()) problems.push(`${name}: nothing is announced`);
+    await element
+      .locator("[role=status]")
+      .filter({ hasText: /\S/ })
+      .waitFor({ state: "attached", timeout: 10_000 })
+      .catch(() => problems.push(`${name}: nothing is announced`));
     if (Math.abs((await element.boundingBox()).height - alive.height) > 1) problems.push(`${name}: its height changes`);
     const wide = await element.evaluate((figure) => figure.scrollWidth > figure.clientWidth + 1);
     if (wide) problems.push(`${name}: wider than its place`);

@@ -1,4 +1,5 @@
-// An exercise as its reader does it, and every answer that people give, in the browser's Python.
+// An exercise as its reader does it, and answers that people give, in the browser's Python: of each exercise a wrong one and
+// a right one, because tests/test_exercises.py has all of them tried by the same checks; all here too with EVERY=answer.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -6,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { BOOK, launch, report, serve, twoAtATime, watch } from "../browser.mjs";
+import { BOOK, launch, report, serve, settle, twoAtATime, watch } from "../browser.mjs";
 
 const ROOT = join(BOOK, "..", "..");
 const NAME = "1_natural_gradients";
@@ -23,14 +24,16 @@ const axe = readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js"
 const { url, close } = await serve();
 const browser = await launch();
 const problems = [];
-const patient = { timeout: 60_000 };
+const patient = { timeout: 120_000 };
+// The last, because that is where an endless loop stands.
+const some = (answers) => (process.env.EVERY === "answer" ? answers : answers.slice(-1));
 const RIGHT = /^Right( on \d+ fresh instances)?: /;
 
 async function open({ address = url, name = NAME, ...options } = {}) {
   const context = await browser.newContext({ acceptDownloads: true, ...options });
   const page = await context.newPage();
   if (address === url) problems.push(watch(page, url));
-  await page.goto(`${address}chapters/exercises/${name}.html`, { waitUntil: "networkidle" });
+  await settle(page, `${address}chapters/exercises/${name}.html`);
   const section = (id) => page.locator(`section[id="${id}"]`);
   const verdict = async (id, text) => {
     const said = section(id).locator(".exercise-verdict");
@@ -81,29 +84,29 @@ const claims = {
     await page.keyboard.press("Enter");
     await verdict("ex-1-slope", "Right on 20 fresh instances: `slope`.");
     await page.locator(".exercise-progress").filter({ hasText: "1 of 7 right" }).waitFor();
-    await page.reload({ waitUntil: "networkidle" });
+    await settle(page);
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /u @ g \/ np\.sqrt/);
     await verdict("ex-1-slope", "Right");
-    await page.goto(`${url}chapters/errata.html`, { waitUntil: "networkidle" });
+    await settle(page, `${url}chapters/errata.html`);
     assert.match(await page.locator('.bd-sidebar-primary a[href*="exercises/1_"]').innerText(), /1 of 7 right/);
     await page.goBack();
     await slope.getByRole("button", { name: "Reset cell" }).first().click();
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
-    await page.reload({ waitUntil: "networkidle" });
+    await settle(page);
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
   },
-  async "every answer that people give is told what it is, in the browser's Python too"() {
+  async "an answer that people give is told what it is, in the browser's Python too"() {
     await twoAtATime(names, async (name) => {
       const { page, write, check } = await open({ name });
       const counts = { wrong: 0, right: 0 };
       for (const [id, { wrong, right }] of Object.entries(answersTo(name))) {
-        for (const { told, answer } of wrong) {
+        for (const { told, answer } of some(wrong)) {
           await write(id, answer);
           const said = await check(id);
           assert.ok(said.toLowerCase().includes(told.toLowerCase()), `${id}: ${said}`);
           counts.wrong += 1;
         }
-        for (const answer of right) {
+        for (const answer of some(right)) {
           await write(id, answer);
           const said = await check(id);
           assert.match(said, RIGHT, `${id}: ${said}`);

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BOOK, launch, pages, report, serve, watch } from "../browser.mjs";
+import { BOOK, launch, pages, report, serve, settle, twoAtATime, watch } from "../browser.mjs";
 
 const { url, close } = await serve();
 const browser = await launch();
@@ -16,7 +16,7 @@ async function open(path, options = {}, prepare = () => {}) {
   const page = await context.newPage();
   await page.addInitScript(prepare);
   problems.push(watch(page, url));
-  await page.goto(url + path, { waitUntil: "networkidle" });
+  await settle(page, url + path);
   return page;
 }
 
@@ -29,29 +29,56 @@ const isInView = (page, id) =>
     return bottom > 0 && top < innerHeight;
   }, id);
 
-const claims = {
-  async "the book has folds, each with a line and with cells, and each says how many"() {
-    assert.ok(folding.length, "no page has a fold");
-    for (const path of folding) {
-      const page = await open(path);
-      const folds = await page
-        .locator("details.fold")
-        .evaluateAll((all) =>
-          all.map((fold) => [
-            fold.querySelector(".fold-line").textContent,
-            fold.querySelector(".fold-count")?.textContent ?? "",
-            fold.querySelectorAll(".cell").length,
-            fold.open,
-          ]),
-        );
-      for (const [line, count, cells, shown] of folds) {
-        assert.ok(line && !line.startsWith("Show code") && cells, `${path}: ${line}`);
-        assert.equal(count, cells > 1 ? `, ${cells} cells` : "", `${path}: ${line}`);
-        assert.ok(!shown, `${path}: "${line}" is open`);
-      }
-      await page.context().close();
+// What holds of every page that has folds.
+const everywhere = {
+  async "each fold has a line and cells, and says how many"(page) {
+    const folds = await page
+      .locator("details.fold")
+      .evaluateAll((all) =>
+        all.map((fold) => [
+          fold.querySelector(".fold-line").textContent,
+          fold.querySelector(".fold-count")?.textContent ?? "",
+          fold.querySelectorAll(".cell").length,
+          fold.open,
+        ]),
+      );
+    for (const [line, count, cells, shown] of folds) {
+      assert.ok(line && !line.startsWith("Show code") && cells, line);
+      assert.equal(count, cells > 1 ? `, ${cells} cells` : "", line);
+      assert.ok(!shown, `"${line}" is open`);
     }
   },
+  async "each self-test has three or four choices, one of them right, and they open by keyboard"(page) {
+    for (const box of await page.locator(".self-test").all()) {
+      const replies = await box
+        .locator("details.choice")
+        .evaluateAll((all) => all.map((one) => one.children[1].textContent));
+      assert.ok([3, 4].includes(replies.length), `${replies.length} choices`);
+      assert.equal(replies.filter((reply) => /^Yes\b/.test(reply)).length, 1);
+      const choice = box.locator("details.choice").first();
+      await choice.locator("summary").focus();
+      await page.keyboard.press("Enter");
+      assert.ok(await choice.locator("p").first().isVisible());
+    }
+  },
+  async "every address of the concordance leads to something that can be seen"(page, path) {
+    const ids = [...new Set(cited.filter(([name]) => path.endsWith(name)).map(([, id]) => id))];
+    const hidden = await page.evaluate(async (ids) => {
+      const found = [];
+      for (const id of ids) {
+        for (const fold of document.querySelectorAll("details.fold")) fold.open = false;
+        const led = new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
+        location.hash = id;
+        await led;
+        if (document.getElementById(id)?.closest("details:not([open])")) found.push(id);
+      }
+      return found;
+    }, ids);
+    assert.deepEqual(hidden, []);
+  },
+};
+
+const claims = {
   async "a fold opens by keyboard, also without script, where there is no switch"() {
     for (const javaScriptEnabled of [true, false]) {
       const page = await open(PATH, { javaScriptEnabled });
@@ -70,13 +97,13 @@ const claims = {
     assert.equal(await openFolds(page), all);
     assert.equal(await control(page).getAttribute("aria-pressed"), "true");
     assert.match(await control(page).textContent(), /Checks: shown/);
-    await page.goto(url + folding.at(-1), { waitUntil: "networkidle" });
+    await settle(page, url + folding.at(-1));
     assert.equal(await openFolds(page), await page.locator("details.fold").count());
     assert.equal(await control(page).getAttribute("aria-pressed"), "true");
     await control(page).focus();
     await page.keyboard.press("Enter");
     assert.equal(await openFolds(page), 0);
-    await page.reload({ waitUntil: "networkidle" });
+    await settle(page);
     assert.equal(await openFolds(page), 0);
   },
   async "the switch works where the device keeps nothing"() {
@@ -107,26 +134,6 @@ const claims = {
     assert.ok(await isOpen(second, id));
     assert.equal(await openFolds(second), 1);
   },
-  async "every address of the concordance leads to something that can be seen"() {
-    const page = await open("chapters/concordance.html");
-    const links = await page
-      .locator('article a[href*=".html#"]')
-      .evaluateAll((all) => [...new Set(all.map((link) => link.getAttribute("href")))]);
-    for (const path of folding) {
-      const name = path.split("/").at(-1);
-      const ids = links
-        .filter((link) => link.split("#")[0].endsWith(name))
-        .map((link) => decodeURIComponent(link.split("#")[1]));
-      const target = await open(path);
-      for (const id of ids) {
-        await target.evaluate((id) => (location.hash = id), id);
-        await target.waitForFunction((id) => !document.getElementById(id)?.closest("details:not([open])"), id, {
-          timeout: 5000,
-        });
-      }
-      await target.context().close();
-    }
-  },
   async "what the search marks is opened"() {
     const page = await open(`${PATH}?highlight=assert`);
     await page.waitForFunction(() => document.querySelector("details.fold[open] span.highlighted"), null, {
@@ -141,23 +148,6 @@ const claims = {
     for (const reply of await page.locator("details.choice > p").all()) assert.ok(await reply.isVisible());
     await page.evaluate(() => dispatchEvent(new Event("afterprint")));
     assert.equal(await openFolds(page), 0);
-  },
-  async "each self-test has three or four choices, one of them right, and they open by keyboard"() {
-    for (const path of folding) {
-      const page = await open(path);
-      for (const box of await page.locator(".self-test").all()) {
-        const replies = await box
-          .locator("details.choice")
-          .evaluateAll((all) => all.map((one) => one.children[1].textContent));
-        assert.ok([3, 4].includes(replies.length), `${path}: ${replies.length} choices`);
-        assert.equal(replies.filter((reply) => /^Yes\b/.test(reply)).length, 1, path);
-        const choice = box.locator("details.choice").first();
-        await choice.locator("summary").focus();
-        await page.keyboard.press("Enter");
-        assert.ok(await choice.locator("p").first().isVisible());
-      }
-      await page.context().close();
-    }
   },
   async "a folded cell runs, and its fold says that it passed, or failed"() {
     const page = await open(PATH);
@@ -182,13 +172,30 @@ const claims = {
   },
 };
 
-for (const [claim, holds] of Object.entries(claims)) {
-  try {
-    await holds();
-  } catch (error) {
-    problems.push([`${claim}: ${error.message}`]);
+async function hold(claims, ...given) {
+  for (const [claim, holds] of Object.entries(claims)) {
+    try {
+      await holds(...given);
+    } catch (error) {
+      problems.push([`${given[1] ?? ""} ${claim}: ${error.message}`]);
+    }
   }
 }
+
+const concordance = await open("chapters/concordance.html");
+const links = await concordance
+  .locator('article a[href*=".html#"]')
+  .evaluateAll((all) => [...new Set(all.map((link) => link.getAttribute("href")))]);
+const cited = links
+  .map((link) => link.split("#"))
+  .map(([page, id]) => [page.split("/").at(-1), decodeURIComponent(id)]);
+if (!folding.length || !cited.length) problems.push(["no page has a fold, or the concordance no link"]);
+await twoAtATime(folding, async (path) => {
+  const page = await open(path);
+  await hold(everywhere, page, path);
+  await page.context().close();
+});
+await hold(claims);
 await browser.close();
 await close();
 report(

@@ -2,7 +2,7 @@
 
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { launch, pages, report, serve, twoAtATime } from "../browser.mjs";
+import { launch, pages, report, serve, settle, twoAtATime } from "../browser.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const { url, close } = await serve();
@@ -13,7 +13,7 @@ const views = looks.flatMap((look) => pages().map((path) => ({ path, ...look }))
 await twoAtATime(views, async ({ path, width, colorScheme }) => {
   const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
   const page = await context.newPage();
-  await page.goto(url + path, { waitUntil: "networkidle" });
+  await settle(page, url + path);
   await page.evaluate(() => new Promise((laidOut) => requestAnimationFrame(() => setTimeout(laidOut, 50))));
   await page.evaluate(axe);
   const found = await page.evaluate(async () => {

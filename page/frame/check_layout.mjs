@@ -3,7 +3,7 @@
 
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BOOK, launch, pages, report, serve, twoAtATime } from "../browser.mjs";
+import { BOOK, launch, pages, report, serve, settle, twoAtATime } from "../browser.mjs";
 
 // Displayed equations in the source of a page, as far as it is text.
 function displayed(path) {
@@ -42,11 +42,11 @@ await twoAtATime(views, async ({ path, width }) => {
     });
   });
   // Fonts that come late may move a line on the first visit, as far as Web Vitals calls it good; after that nothing moves.
-  await page.goto(url + path, { waitUntil: "networkidle" });
+  await settle(page, url + path);
   const first = await page.evaluate(() => window.shifts);
   if (first > 0.1) problem(`layout shift of ${first.toFixed(3)} on the first visit`);
-  await page.goto(`${url}404.html`, { waitUntil: "networkidle" });
-  await page.goto(url + path, { waitUntil: "networkidle" });
+  await settle(page, `${url}404.html`);
+  await settle(page, url + path);
   await page.waitForFunction(() => document.readyState === "complete");
   const found = await page.evaluate(() => ({
     shifts: window.shifts,
@@ -73,7 +73,7 @@ await twoAtATime(views, async ({ path, width }) => {
   const last = found.labels.at(-1);
   if (last) {
     const there = await browser.newPage(screen);
-    await there.goto(`${url}${path}#${last}`, { waitUntil: "networkidle" });
+    await settle(there, `${url}${path}#${last}`);
     await there.waitForTimeout(300);
     const box = await there.locator(`[id="${last}"]`).boundingBox();
     if (!box || box.y < -5 || box.y > 500) problem(`#${last} is shown at ${box?.y}`);

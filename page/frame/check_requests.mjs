@@ -1,6 +1,6 @@
-// Every page asks its own host for everything, loads without an error, and is light.
+// Every page asks its own host for everything, loads without an error, and is light; its anchors are there once, and its links lead to some.
 
-import { launch, pages, report, serve, watch } from "../browser.mjs";
+import { launch, pages, report, serve, settle, twoAtATime, watch } from "../browser.mjs";
 
 // Bytes over the wire, compressed, before anything is run; chapters 4 to 7 have most figures.
 const most = (path) => 1024 * (/^chapters\/[4-7]_/.test(path) ? 500 : 350);
@@ -8,31 +8,49 @@ const most = (path) => 1024 * (/^chapters\/[4-7]_/.test(path) ? 500 : 350);
 const { url, close } = await serve();
 const browser = await launch();
 const problems = [];
-const weights = [];
+const weights = {};
+const anchors = new Map();
 let requests = 0;
-for (const path of pages()) {
+await twoAtATime(pages(), async (path) => {
   const page = await browser.newPage();
   const found = watch(page, url);
   const received = [];
   page.on("requestfinished", (request) => received.push(request.sizes()));
-  await page.goto(url + path, { waitUntil: "networkidle" });
+  await settle(page, url + path);
+  await page.waitForTimeout(500); // so that what a script asks for later is seen, too
   const weight = (await Promise.all(received)).reduce(
     (sum, size) => sum + size.responseBodySize + size.responseHeadersSize,
     0,
   );
   if (weight > most(path)) found.push(`${Math.round(weight / 1024)} KiB`);
-  weights.push(weight);
+  const { ids, links } = await page.evaluate(() => ({
+    ids: [...document.querySelectorAll("[id]")].map(({ id }) => id),
+    links: [...document.querySelectorAll('main a[href*="#"], nav a[href*="#"]')].map(
+      (link) => new URL(link.getAttribute("href"), location.href).href, // of drawings, too
+    ),
+  }));
+  anchors.set(url + path, { ids, links });
+  found.push(...ids.filter((id, k) => ids.indexOf(id) !== k).map((id) => `the anchor ${id} is there twice`));
+  weights[path] = weight;
   requests += received.length;
   problems.push(...found.map((problem) => `${path}: ${problem}`));
   await page.close();
+});
+for (const [from, { links }] of anchors) {
+  for (const link of links) {
+    const [address, hash] = link.split("#");
+    const anchor = decodeURIComponent(hash.replace(/^\//, "")); // slides have it in their addresses
+    const there = anchors.get(address.endsWith("/") ? `${address}index.html` : address);
+    if (address.startsWith(url) && anchor && !there?.ids.includes(anchor)) problems.push(`${from}: ${link}`);
+  }
 }
 await browser.close();
 await close();
-const heaviest = Math.round(Math.max(...weights) / 1024);
+const heaviest = Math.round(Math.max(...Object.values(weights)) / 1024);
 report(
   "requests",
   problems,
   `${pages().length} pages, ${requests} requests, none to another host, at most ${heaviest} KiB a page`,
 );
 if (process.argv.includes("--weights"))
-  pages().forEach((path, k) => console.log(`${Math.round(weights[k] / 1024)} KiB  ${path}`));
+  for (const path of pages()) console.log(`${Math.round(weights[path] / 1024)} KiB  ${path}`);

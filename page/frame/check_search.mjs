@@ -1,6 +1,6 @@
 // The search finds sections, equations and statements by number and by name, and words as before; a wrong address gives the 404 page.
 
-import { launch, report, serve, watch } from "../browser.mjs";
+import { launch, report, serve, settle, watch } from "../browser.mjs";
 
 // What is searched for, and where the first result leads.
 const EXPECTED = {
@@ -17,10 +17,11 @@ const EXPECTED = {
 const { url, close } = await serve();
 const browser = await launch();
 const problems = [];
+const context = await browser.newContext();
 for (const [query, expected] of Object.entries(EXPECTED)) {
-  const page = await browser.newPage();
+  const page = await context.newPage();
   const found = watch(page, url);
-  await page.goto(`${url}search.html?q=${encodeURIComponent(query)}`, { waitUntil: "networkidle" });
+  await settle(page, `${url}search.html?q=${encodeURIComponent(query)}`);
   await page
     .locator("#search-results li .context")
     .first()

@@ -1,6 +1,6 @@
 // On paper, also when the reader has the dark theme: black on white, nothing to press, nothing wider than the paper.
 
-import { launch, pages, report, serve } from "../browser.mjs";
+import { launch, pages, report, serve, settle, twoAtATime } from "../browser.mjs";
 
 const WIDTH = 680; // of A4 between the margins that book.css leaves, in CSS pixels
 
@@ -41,9 +41,10 @@ const problems = [];
 // Slides have a form of their own on paper, and a single figure is not for it.
 const other = /^(404|genindex|search)\.html|slides\/|^figures\//;
 const printed = pages().filter((path) => !other.test(path));
-for (const path of printed) {
-  const page = await browser.newPage({ colorScheme: "dark", viewport: { width: WIDTH, height: 1000 } });
-  await page.goto(url + path, { waitUntil: "networkidle" });
+const dark = await browser.newContext({ colorScheme: "dark", viewport: { width: WIDTH, height: 1000 } });
+await twoAtATime(printed, async (path) => {
+  const page = await dark.newPage();
+  await settle(page, url + path);
   await page.emulateMedia({ media: "print", colorScheme: "dark" });
   await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
   problems.push(...(await page.evaluate(look)).map((problem) => `${path}: ${problem}`));
@@ -51,7 +52,7 @@ for (const path of printed) {
   const theme = await page.evaluate(() => document.documentElement.dataset.theme);
   if (theme !== "dark") problems.push(`${path}: after printing the theme is ${theme}`);
   await page.close();
-}
+});
 await browser.close();
 await close();
 report("print", problems, `${printed.length} pages in black on white, as wide as the paper`);

@@ -52,7 +52,7 @@ async function checkChapter(page, file, url) {
   await page.getByRole("button", { name: "Run all cells", exact: true }).click();
   const allEnded = (count) =>
     window.ends.filter(Boolean).length === count || window.ends.some((end) => end && end !== "ran");
-  await page.waitForFunction(allEnded, stored.length, { timeout: 300_000 });
+  await page.waitForFunction(allEnded, stored.length, { timeout: 600_000 });
   const [shown, ends] = await page.evaluate(() => [window.shown, window.ends]);
 
   let outputs = 0;
