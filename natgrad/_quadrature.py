@@ -37,7 +37,7 @@ def expectation(rules: Sequence, f: Callable, name: str, point: str, *, apart: b
     excess = np.abs(last - first) - TOLERANCE * np.maximum(size, scale)
     if (excess > 0).any():
         (one, other), worst = (rules[0][1].size, rules[-1][1].size), np.argmax(excess)
-        found = f"rules of {one} and {other} nodes give {first.flat[worst]:.6g} and {last.flat[worst]:.6g}"
+        found = f"rules of {one} and {other} nodes give {first.flat[worst]:.10g} and {last.flat[worst]:.10g}"
         arrays.must(False, name, "have an expectation that quadrature can find", found)
     return last[()]
 

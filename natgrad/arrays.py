@@ -101,7 +101,7 @@ def positive_definite(value, name: str, be: str = "be") -> tuple[np.ndarray, np.
         if not (matrix == matrix.mT).all():
             excess = np.abs(matrix - matrix.mT) - SYMMETRY_ROUNDINGS * EPS * units(np.sqrt(np.abs(diagonal)))
             *which, i, j = worst = np.unravel_index(np.argmax(excess), excess.shape)
-            pair = f"entries ({i}, {j}) and ({j}, {i}) are {matrix[worst]:.6g} and {matrix[*which, j, i]:.6g}"
+            pair = f"entries ({i}, {j}) and ({j}, {i}) are {matrix[worst]:.15g} and {matrix[*which, j, i]:.15g}"
             must(excess[worst] <= 0, name, f"{be} symmetric", f"its {pair}")
         factor = _kernels.cholesky(matrix)
         if factor is None or not _kernels.well_conditioned(factor, CONDITION):

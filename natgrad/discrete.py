@@ -75,15 +75,12 @@ class Softmax(Family):
     """
 
     _discrete, _letter = True, "logit"
-    _observation = Categorical._observation
+    __init__, _observation = Categorical.__init__, Categorical._observation
     _log_prob = lambda self, theta, x: of_outcome(theta[1], x)
     _sample = lambda self, theta, shape, rng: Categorical._sample(self, theta[2], shape, rng)
     _rules = lambda self, theta: Categorical._rules(self, theta[2])
     _unit = lambda self, theta: np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one
     _rest = lambda self, p: np.tensordot(1 - np.eye(self.k), p, 1)  # 1 − p of all outcomes, as sums of the others
-
-    def __init__(self, k: int):
-        Categorical.__init__(self, k)
 
     def _unpack(self, theta, name):
         """The logits, the logarithms of the probabilities of all outcomes, and these, one row each."""

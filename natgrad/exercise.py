@@ -134,12 +134,8 @@ def _close(value, expected, rtol):
     return bool(np.all(np.abs(value - expected.astype(float)) <= rtol * max(1e-3, np.abs(expected).max(initial=0))))
 
 
-def _short(value):
-    return np.array2string(value, separator=", ", formatter={"float_kind": "{:.4g}".format})
-
-
-def _listed(names):
-    return " and ".join(f"`{name}`" for name in names)
+_short = lambda value: np.array2string(value, separator=", ", formatter={"float_kind": "{:.4g}".format})
+_listed = lambda names: " and ".join(f"`{name}`" for name in names)
 
 
 def _find(name, namespace):

@@ -40,6 +40,7 @@ class Kronecker(Metric):
     _solve = lambda self, g: self._both("_solve", g)
     _whiten = lambda self, v: self._both("_whiten", v)
     _unwhiten = lambda self, w: self._both("_unwhiten", w)
+    _squared_norm = lambda self, v: np.square(self._whiten(v)).sum(axis=-1)
     _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _both(self, verb: str, v: np.ndarray) -> np.ndarray:
@@ -49,10 +50,6 @@ class Kronecker(Metric):
         rows = getattr(self._outputs, verb)(np.moveaxis(matrix, -2, 0))
         columns = getattr(self._inputs, verb)(rows.swapaxes(0, -1))
         return np.moveaxis(columns, 0, -1).reshape(*lead, self.dim)
-
-    def _squared_norm(self, v):
-        w = self._whiten(v)
-        return np.vecdot(w, w)
 
 
 class LowRank(Metric):
@@ -72,12 +69,12 @@ class LowRank(Metric):
         self._damping, (count, self.dim) = arrays.positive(damping, "damping", ()).item(), self._scores.shape
         with np.errstate(all="ignore"):
             kernel = self._scores @ self._scores.T
-            excess = kernel.trace() / (count * self._damping)  # of SᵀS/N over λI
+            self._excess = kernel.trace() / (count * self._damping)  # of SᵀS/N over λI
             kernel += count * self._damping * np.eye(count)
             arrays.in_range(kernel.diagonal(), "scores", "damping", source=lambda: True)
             self._factor = _kernels.cholesky(kernel)
-        found = f"the sum of squares of `scores` is {excess:.1g} times N damping"
-        usable = self._factor is not None and excess <= arrays.CONDITION
+        found = f"the sum of squares of `scores` is {self._excess:.1g} times N damping"
+        usable = self._factor is not None and self._excess <= arrays.CONDITION
         arrays.must(usable, "damping", "be large enough to solve with", found)
 
     _traits = lambda self: super()._traits() | {"scores": len(self._scores), "damping": self._damping}
@@ -87,8 +84,9 @@ class LowRank(Metric):
     _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _solve(self, g):
-        v = self._woodbury(g)  # which cancels, and once more for what that has left of g
-        return v + self._woodbury(g - self._apply(v))
+        v = self._woodbury(g)
+        # That loses as many digits as excess¹·⁵ has: too many of them, and it is done again for what v has left of g.
+        return v if self._excess**1.5 <= arrays.CONDITION else v + self._woodbury(g - self._apply(v))
 
     def _squared_norm(self, v):
         projected = v @ self._scores.T  # |Sv|²/N + λ|v|²
@@ -137,7 +135,7 @@ class MatrixFree(Metric):
             (u, v, _), (gu, gv, _) = probes, products
             forth, back, size = gu @ v, u @ gv, np.abs(gu) @ np.abs(v) + np.abs(u) @ np.abs(gv)
         alike = abs(forth - back) <= arrays.SYMMETRY_ROUNDINGS * arrays.EPS * size
-        found = f"for random u and v it gives vᵀGu = {forth:.6g} and uᵀGv = {back:.6g}"
+        found = f"for random u and v it gives vᵀGu = {forth:.15g} and uᵀGv = {back:.15g}"
         arrays.must(alike, "matvec", "be symmetric", found)
 
     _traits = lambda self: super()._traits() | {"tolerance": self._tolerance}

@@ -17,10 +17,10 @@ HUGE = 1e300
 class Norm(ABC):
     """A way to measure vectors by ‖v‖, and covectors (gradients) by ‖g‖* = max {uᵀg : ‖u‖ = 1} (section 1.2).
 
-    A norm of your own has three methods. They get finite float64 arrays, neither to be written nor returned, with the
-    coordinates in the last axis and any axes before it: `_norm(v)` and `_dual_norm(g)` take the last axis away, and
-    `_steepest(g)` gives, for g other than zero, a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the centre of
-    them. `_shape` is the shape of a vector, with letters for lengths that may be any.
+    A norm of your own has three methods. They get finite float64 arrays, which they must neither change nor return,
+    with the coordinates in the last axis and any axes before it: `_norm(v)` and `_dual_norm(g)` take the last axis
+    away, and `_steepest(g)` gives, for g other than zero, a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the
+    centre of them. `_shape` is the shape of a vector, with letters for lengths that may be any.
     """
 
     _kind = "norm"
@@ -29,11 +29,8 @@ class Norm(ABC):
 
     @abstractmethod
     def _norm(self, v: np.ndarray) -> np.ndarray: ...
-    @abstractmethod
-    def _dual_norm(self, g: np.ndarray) -> np.ndarray: ...
-    @abstractmethod
-    def _steepest(self, g: np.ndarray) -> np.ndarray: ...
 
+    _dual_norm = _steepest = _norm
     # What a representation shows, and the axes of the coordinates.
     _traits = lambda self: {}
     _last = property(lambda self: tuple(range(-len(self._shape), 0)))

@@ -16,7 +16,7 @@ GRADIENT_STEP = np.finfo(float).eps ** (1 / 5)
 HESSIAN_STEP = np.finfo(float).eps ** (1 / 6)
 # The part of a step that may be the last place of what it is added to. It is rounded to that, so that no more is lost.
 STEP_ROUNDING = 1e-2
-# By how much a derivative may differ from that with half of the steps, of the largest one or in roundings of f.
+# By how much a derivative may differ from that with smaller steps, of the largest one or in roundings of f.
 MOST_ERROR, ROUNDINGS = 1e-3, 100
 
 
@@ -25,8 +25,9 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
 
     `f` takes a point, shape (n,), and returns a number or an array of numbers, shape (...). `unit`, a number or one for
     each coordinate, is the length over which f changes appreciably; steps are a small part of it. The error is about
-    1e-12 if f and its derivatives per unit are about one. A `ValueError` is raised if half of the steps give something
-    else: the error is then not below a thousandth of the largest derivative per unit, nor due to the rounding of f.
+    1e-12 if f and its derivatives per unit are about one. A `ValueError` is raised if a half or a quarter of the steps
+    gives something else: the error is then not below a thousandth of the largest derivative per unit, nor due to f's
+    rounding.
 
     >>> numerical_gradient(lambda x: 3 * x[1], [1, 2]).round(9) + 0
     array([0., 3.])
@@ -65,25 +66,28 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
 
 
 def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) -> np.ndarray:
-    """A derivative, of which another with half of the steps is the evidence: its error is 16 times as small."""
+    """A derivative, of which those with a half and a quarter of the steps are the evidence: one may agree by chance."""
     arrays.instance(f, "f", Callable)
     x, values = arrays.real(x, "x", ("n",)), []
     unit = arrays.each(unit, "unit", x.size)
     # Copies, because f may return the same array each time.
     seen = lambda x: values.append(arrays.real(f(x), "f").copy()) or values[-1]
     x, steps, place = _steps(x, unit, part, "unit")
-    found, again = (derivative(seen, x, np.rint(steps / k / place) * place, "f") for k in (1, 2))
+    found, *others = (derivative(seen, x, np.rint(steps / k / place) * place, "f") for k in (1, 2, 4))
     # Per unit, so that those in different coordinates can be compared.
     per_unit = unit if order == 1 else np.outer(unit, unit)
-    error, scale = np.abs((found - again) * per_unit), np.abs(found * per_unit)
-    largest = scale.max(axis=tuple(range(-order, 0)), keepdims=True)
-    rounding = ROUNDINGS * arrays.EPS * max(np.abs(value).max() for value in values) / part**order
-    # At a minimum, where the derivative is zero, what f rises by all around says how large it might have been.
-    around = MOST_ERROR**2 * np.ptp(np.stack(values), axis=0) / part**order
-    off = error > MOST_ERROR * largest + rounding + around.reshape(largest.shape)
-    if off.any():
-        both = f"{part:.2g} and {part / 2:.2g} units give the derivatives {found[off][0]:.6g} and {again[off][0]:.6g}"
-        arrays.must(False, "unit", "be a length over which `f` hardly bends", f"steps of {both}")
+    with np.errstate(over="ignore"):
+        largest = np.abs(found * per_unit).max(axis=tuple(range(-order, 0)), keepdims=True)
+        rounding = ROUNDINGS * arrays.EPS * max(np.abs(value).max() for value in values) / part**order
+        # At a minimum, where the derivative is zero, what f rises by all around says how large it might have been.
+        around = MOST_ERROR**2 * np.ptp(np.stack(values), axis=0) / part**order
+        allowed = arrays.in_range(MOST_ERROR * largest + rounding + around.reshape(largest.shape), "f")
+        for k, again in zip((2, 4), others, strict=True):
+            off = np.abs((found - again) * per_unit) > allowed
+            if off.any():
+                both = f"{found[off][0]:.6g} and {again[off][0]:.6g}"
+                told = f"steps of {part:.2g} and {part / k:.2g} units give the derivatives {both}"
+                arrays.must(False, "unit", "be a length over which `f` hardly bends", told)
     return found
 
 

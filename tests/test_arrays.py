@@ -138,6 +138,8 @@ def test_the_entries_that_differ_are_named():
     message = r"^`g` must be symmetric, but its entries \(1, 3\) and \(3, 1\) are 0\.25 and 0\.5\.$"
     with pytest.raises(ValueError, match=message):
         arrays.positive_definite(matrix, "g")
+    with pytest.raises(ValueError, match=r"are 0\.25 and 0\.250000000001\.$"):
+        arrays.positive_definite([[1, 0.25], [0.250000000001, 1]], "g")
     with pytest.raises(ValueError, match=r"\(1, 3\) and \(3, 1\) are 0\.25 and 0\.5\.$"):
         arrays.positive_definite(np.stack([np.eye(4), matrix]), "g")
 

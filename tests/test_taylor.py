@@ -196,6 +196,11 @@ def test_derivatives_that_overflow_are_refused():
             derivative(f, [0.1e-10], 1e-10)
 
 
+def test_derivatives_that_overflow_per_unit_are_refused():
+    with pytest.raises(ValueError, match="^`f` must have a result within the range of float64, but it overflows"):
+        ng.numerical_gradient(lambda x: 1e299 * x[0], [1], 1e10)
+
+
 def test_steps_are_exact_up_to_the_last_of_them():
     # Where x + 4 steps is in the next binade, whose numbers are twice as far apart.
     unit = 1e-11
@@ -230,6 +235,9 @@ def test_a_unit_that_is_too_long_is_refused(derivative, closest):
             refused.append(x)
     assert len(refused) > 1
     assert_close(ng.numerical_gradient(log, [0.002], 0.002), [500], DIFFERENCES)
+    # Half of the steps may agree by chance.
+    with pytest.raises(ValueError, match="^`unit` must be a length .* steps of 0.0025 and 0.00062 units give"):
+        ng.numerical_hessian(log, [0.01076770650792497])
 
 
 def test_a_small_derivative_beside_a_large_one_is_no_reason_to_refuse():
