@@ -459,33 +459,6 @@ def anchors(env):
     return found
 
 
-# Who comes to the top of the page sees it before the rest is laid out, for which a phone would need seconds: that is
-# done a few statements at a time while the page is scrolled, and at once before a key or a click may lead elsewhere.
-# A link into the page, a reload and the way back find everything in its place.
-GRADUALLY = """<script>
-if (!location.hash && performance.getEntriesByType("navigation")[0].type === "navigate") {
-  const { dataset } = document.documentElement;
-  dataset.laidOut = "gradually";
-  const atOnce = () => { delete dataset.laidOut; };
-  addEventListener("keydown", atOnce, { capture: true, once: true });
-  addEventListener("click", atOnce, { capture: true, once: true });
-  addEventListener("scroll", async () => {
-    for (const [k, statement] of document.querySelectorAll("div.statement").entries()) {
-      statement.style.contentVisibility = "visible";
-      if (k % 8 === 7) await new Promise(requestAnimationFrame);
-    }
-    atOnce();
-  }, { once: true });
-}
-</script>
-"""
-
-
-def load(app, pagename, templatename, context, doctree):
-    if 'class="note-graph"' in context.get("body", ""):
-        context["metatags"] = context.get("metatags", "") + GRADUALLY
-
-
 def check(app, env):
     for problem in problems(read_rows(), read_witnesses(), anchors(env)):
         logging.getLogger(__name__).warning("concordance: %s", problem)
@@ -510,6 +483,5 @@ def setup(app):
     app.add_directive("concordance", Concordance)
     app.add_transform(NoteLinks)
     app.connect("env-check-consistency", check)
-    app.connect("html-page-context", load)
     app.connect("build-finished", publish)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

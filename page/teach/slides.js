@@ -28,7 +28,15 @@ function fitAround() {
   const here = all.indexOf(Reveal.getCurrentSlide());
   fit(all.slice(Math.max(0, here - 1), here + 2));
 }
-Reveal.on("ready", fitAround);
+Reveal.on("ready", async () => {
+  fitAround();
+  for (const slide of document.querySelectorAll(".scroll-page-content")) {
+    await new Promise((next) => setTimeout(next));
+    slide.style.contentVisibility = "visible";
+    slide.getBoundingClientRect();
+  }
+  document.documentElement.dataset.laidOut = "";
+});
 Reveal.on("slidechanged", fitAround);
 Reveal.on("pdf-ready", () => fit(Reveal.getSlides()));
 document.fonts.addEventListener("loadingdone", () => {
