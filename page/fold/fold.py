@@ -1,5 +1,9 @@
-"""The two speeds of a page: checks folded away after the claim they check, and questions whose replies are."""
+"""The two speeds of a page: checks folded away after the claim they check, and questions whose replies are.
 
+So are the statements of the concordance, section by section.
+"""
+
+from collections import Counter
 from pathlib import Path
 
 import frame
@@ -140,6 +144,25 @@ class SelfTests(SphinxPostTransform):
         box.extend(answers.children)
 
 
+class Statements(SphinxPostTransform):
+    """The statements of each section are a fold: a phone would need seconds to lay out all of them."""
+
+    default_priority = 197
+    formats = ("html",)
+
+    def run(self, **kwargs):
+        for section in list(self.document.findall(nodes.section)):
+            statements = [node for node in section if "statement" in node["classes"]]
+            if not statements:
+                continue
+            place = section.index(statements[0])
+            verdicts = Counter(node["classes"][1] for node in statements)
+            line = ", ".join(f"{count} {verdict}" for verdict, count in verdicts.items())
+            title = summary("", nodes.inline("", line, classes=["fold-line"]))
+            title += nodes.inline("", "", classes=["fold-state"])
+            section[place:] = [details("", title, *section[place:], classes=["fold"])]
+
+
 def bring_files(app):
     if app.builder.name == "html":
         frame.bundle(app, Path(__file__).parent, "fold.js", "fold.css")
@@ -160,6 +183,7 @@ def setup(app):
     app.add_node(summary, html=(visit, depart))
     app.add_post_transform(Folds)
     app.add_post_transform(SelfTests)
+    app.add_post_transform(Statements)
     app.connect("builder-inited", bring_files)
     app.connect("html-page-context", load, priority=502)  # when the theme has made its buttons
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,12 +2,15 @@
 
 import atexit
 import functools
+import hashlib
 import html
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -116,6 +119,8 @@ MENDED = {
         'let shown; addEventListener("beforeprint", () => { shown = root.theme; root.theme = "light"; }); '
         'addEventListener("afterprint", () => { root.theme = shown; });'
     ),
+    # Text comes before pictures, most of which are further down.
+    r'<img (?=[^>]*src="[^"]*_images/)': '<img fetchpriority="low" ',
     # Said twice.
     r'<meta name="viewport" content="width=device-width, initial-scale=1" */>': "",
     # A paragraph is not allowed there, and the words that are seen are the button's name.
@@ -181,6 +186,9 @@ def bundle(app, shelf, *files):
         "--charset=utf8",
         f"--outdir={Path(app.outdir, '_static')}",
         "--log-level=warning",
+        # What a style sheet of the book's own folder names stays where it is.
+        *("--outbase=.", "--allow-overwrite", "--asset-names=[dir]/[name]", "--loader:.woff2=file"),
+        *("--loader:.png=file", "--external:*.woff", "--external:*.ttf"),
     )
     node("node_modules/esbuild/bin/esbuild", *files, *options, cwd=shelf).check_returncode()
 
@@ -373,6 +381,49 @@ def subset_fonts(folder):
     style.write_text(faces, encoding="utf-8")
 
 
+# A style sheet, and a script that is told nothing by its tag.
+STYLE = re.compile(r'\s*<link (?=[^>]*rel="stylesheet")[^>]*href="([^"]*_static/)([^"?]*)[^>]*>')
+SCRIPT = re.compile(r'\s*<script defer(?:="defer")? src="([^"]*_static/)([^"?]*)[^>]*></script>')
+
+
+def replace_by_one(page, tag, names, file, made):
+    found = [match for match in tag.finditer(page) if match[2] in names]
+    version = hashlib.sha256(file.read_bytes()).hexdigest()[:8]
+    for match in reversed(found):
+        one = made.format(f"{match[1]}{file.name}?v={version}") if match is found[0] else ""
+        page = page[: match.start()] + one + page[match.end() :]
+    return page
+
+
+def join(app):
+    """Have a page ask once for what it waits for: all styles are one file, and so are the scripts that every page has.
+
+    Slides have theirs, which single figures share.
+    """
+    folder, named = Path(app.outdir, "_static"), lambda tag, page: [name for _, name in tag.findall(page)]
+    kinds = {"page": {}, "deck": {}}
+    for path in sorted(Path(app.outdir).rglob("*.html")):
+        page = path.read_text(encoding="utf-8")
+        if styles := named(STYLE, page):
+            kinds["deck" if "slides.css" in styles else "page"][path] = page
+    for kind, pages in kinds.items():
+        style, script, order = folder / f"{kind}.css", folder / f"{kind}.js", TopologicalSorter()
+        for page in pages.values():
+            for before, after in itertools.pairwise(named(STYLE, page)):
+                order.add(after, before)
+        styles = list(order.static_order())
+        style.write_text("".join(f'@import "./{name}";\n' for name in styles), encoding="utf-8")
+        bundle(app, folder, style.name)
+        first, *others = (named(SCRIPT, page) for page in pages.values())
+        scripts = [name for name in first if all(name in other for other in others)]
+        parts = [(folder / name).read_text(encoding="utf-8") for name in scripts]
+        script.write_text("\n;\n".join(parts), encoding="utf-8")
+        for path, page in pages.items():
+            page = replace_by_one(page, STYLE, styles, style, '\n<link rel="stylesheet" href="{}">')
+            page = replace_by_one(page, SCRIPT, scripts, script, '\n<script defer src="{}"></script>')
+            path.write_text(page, encoding="utf-8")
+
+
 def finish(app, error):
     if error or app.builder.name != "html":
         return
@@ -400,6 +451,7 @@ def finish(app, error):
         path.write_text(short, encoding="utf-8")
     node("frame/styles.mjs", str(folder)).check_returncode()
     subset_fonts(folder)
+    join(app)
     for path in sorted(folder.rglob("*.css")):
         problems += [f"{path.name}: {match}" for match in FOREIGN_IN_CSS.findall(path.read_text(encoding="utf-8"))]
     if problems:
@@ -414,5 +466,5 @@ def setup(app):
     app.connect("doctree-resolved", keep_together)
     app.connect("html-collect-pages", not_found)
     app.connect("html-page-context", add_what_the_page_needs, priority=900)  # after what the extensions add
-    app.connect("build-finished", finish)
+    app.connect("build-finished", finish, priority=900)  # when all others have put their files there
     return {"parallel_read_safe": True, "parallel_write_safe": True}

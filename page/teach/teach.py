@@ -4,6 +4,7 @@ The decks are pages of the book in chapters/slides: each section is a slide, `{f
 label, `{notes}` says what is told beside it. Without script they are pages to read.
 """
 
+import re
 from html import escape
 from pathlib import Path
 
@@ -182,6 +183,8 @@ def choose_template(app, pagename, templatename, context, doctree):
         return None
     for files in ("script_files", "css_files"):
         context[files] = [file for file in context[files] if any(part in str(file.filename) for part in KEPT)]
+    # Their text is in the fonts that are there.
+    context["metatags"] = re.sub(r'<link rel="preload"[^>]*/source-serif[^>]*>\n', "", context["metatags"])
     return "slides.html"
 
 
