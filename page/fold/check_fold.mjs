@@ -30,7 +30,7 @@ const isInView = (page, id) =>
   }, id);
 
 const claims = {
-  async "the book has folds, each with a line and with cells, and each says how many"() {
+  async "the book has folds, each with a line and with cells or statements, and each says how many"() {
     assert.ok(folding.length, "no page has a fold");
     for (const path of folding) {
       const page = await open(path);
@@ -41,14 +41,36 @@ const claims = {
             fold.querySelector(".fold-line").textContent,
             fold.querySelector(".fold-count")?.textContent ?? "",
             fold.querySelectorAll(".cell").length,
+            fold.querySelectorAll(".statement").length,
             fold.open,
           ]),
         );
-      for (const [line, count, cells, shown] of folds) {
-        assert.ok(line && !line.startsWith("Show code") && cells, `${path}: ${line}`);
+      for (const [line, count, cells, statements, shown] of folds) {
+        assert.ok(line && !line.startsWith("Show code") && cells + statements, `${path}: ${line}`);
+        const said = (line.match(/\d+ (?=[a-z])/g) ?? []).reduce((sum, number) => sum + Number(number), 0);
+        if (statements) assert.equal(said, statements, `${path}: ${line}`);
         assert.equal(count, cells > 1 ? `, ${cells} cells` : "", `${path}: ${line}`);
         assert.ok(!shown, `${path}: "${line}" is open`);
       }
+      await page.context().close();
+    }
+  },
+  async "statements are shown by verdict and by link, also without script"() {
+    for (const javaScriptEnabled of [true, false]) {
+      const page = await open("chapters/concordance.html", { javaScriptEnabled });
+      for (const [verdict, others] of [
+        ["corrected", ["proved", "verified"]],
+        ["cited", ["derived", "computed"]],
+      ]) {
+        assert.equal(await page.locator(`div.statement.${verdict}:visible`).count(), 0, `${verdict}, unasked`);
+        await page.locator(`[value="${verdict}"]`).check();
+        const all = await page.locator(`div.statement.${verdict}`).count();
+        assert.equal(await page.locator(`div.statement.${verdict}:visible`).count(), all, verdict);
+        for (const other of others) assert.equal(await page.locator(`div.statement.${other}:visible`).count(), 0, other);
+      }
+      await page.goto(`${url}chapters/notation.html`);
+      await page.goto(`${url}chapters/concordance.html#note-3-2a`);
+      await page.locator("#note-3-2a:visible").waitFor({ timeout: 10_000 });
       await page.context().close();
     }
   },
