@@ -31,7 +31,7 @@ const isInView = (page, id) =>
 
 // What holds of every page that has folds.
 const everywhere = {
-  async "each fold has a line and cells, and says how many"(page) {
+  async "each fold has a line and cells or statements, and says how many"(page) {
     const folds = await page
       .locator("details.fold")
       .evaluateAll((all) =>
@@ -39,11 +39,14 @@ const everywhere = {
           fold.querySelector(".fold-line").textContent,
           fold.querySelector(".fold-count")?.textContent ?? "",
           fold.querySelectorAll(".cell").length,
+          fold.querySelectorAll(".statement").length,
           fold.open,
         ]),
       );
-    for (const [line, count, cells, shown] of folds) {
-      assert.ok(line && !line.startsWith("Show code") && cells, line);
+    for (const [line, count, cells, statements, shown] of folds) {
+      assert.ok(line && !line.startsWith("Show code") && cells + statements, line);
+      const said = (line.match(/\d+ (?=[a-z])/g) ?? []).reduce((sum, number) => sum + Number(number), 0);
+      if (statements) assert.equal(said, statements, line);
       assert.equal(count, cells > 1 ? `, ${cells} cells` : "", line);
       assert.ok(!shown, `"${line}" is open`);
     }
@@ -79,6 +82,25 @@ const everywhere = {
 };
 
 const claims = {
+  async "statements are shown by verdict and by link, also without script"() {
+    for (const javaScriptEnabled of [true, false]) {
+      const page = await open("chapters/concordance.html", { javaScriptEnabled });
+      for (const [verdict, others] of [
+        ["corrected", ["proved", "verified"]],
+        ["cited", ["derived", "computed"]],
+      ]) {
+        assert.equal(await page.locator(`div.statement.${verdict}:visible`).count(), 0, `${verdict}, unasked`);
+        await page.locator(`[value="${verdict}"]`).check();
+        const all = await page.locator(`div.statement.${verdict}`).count();
+        assert.equal(await page.locator(`div.statement.${verdict}:visible`).count(), all, verdict);
+        for (const other of others) assert.equal(await page.locator(`div.statement.${other}:visible`).count(), 0, other);
+      }
+      await page.goto(`${url}chapters/notation.html`);
+      await page.goto(`${url}chapters/concordance.html#note-3-2a`);
+      await page.locator("#note-3-2a:visible").waitFor({ timeout: 10_000 });
+      await page.context().close();
+    }
+  },
   async "a fold opens by keyboard, also without script, where there is no switch"() {
     for (const javaScriptEnabled of [true, false]) {
       const page = await open(PATH, { javaScriptEnabled });

@@ -139,6 +139,8 @@ MENDED = {
     r'(<script [^>]*src="([^"]*)language_data\.js[^"]*"></script>)': r'\1<script defer src="\2search.js"></script>',
     # In the editor of a cell the keys are the editor's.
     r"(window\.addEventListener\(\"keydown\",\(e=>\{let t=g\(\);)(e\.shiftKey)": r"\1e.target.isContentEditable||\2",
+    # To ask whether a section is visible has all that is folded in it laid out; none of them is hidden.
+    r"(findOne\(decodeURI\(e\.hash\),this\._element\);)\w+\(t\)(&&\(this\._targetLinks)": r"\1t\2",
     # scrolling.js does it without having the whole page laid out.
     r'document\.querySelectorAll\(\["pre",".nboutput [^)]*\)\)': "[]",
     # Where a server's policy allows only scripts in files; scrolling.js does it.

@@ -65,6 +65,31 @@ for (const path of decks) {
     });
   problems.push(...trouble.map((what) => `${path}: ${what}`));
   await page.close();
+
+  // On a phone one scrolls; in the end nothing is left that only a scroll would lay out, and keep from screen readers.
+  const phone = await browser.newPage({ viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true });
+  await phone.goto(server.url + path);
+  await phone.waitForSelector("[data-laid-out] .reveal.ready");
+  const hidden = await phone.evaluate(
+    () =>
+      [...document.querySelectorAll(".scroll-page h2")].filter(
+        (heading) => !heading.checkVisibility({ contentVisibilityAuto: true }),
+      ).length,
+  );
+  if (hidden) problems.push(`${path}: on a phone ${hidden} slides are not laid out`);
+  for (let index = 0; index < slides; index++) {
+    await phone.locator(".scroll-page").nth(index).scrollIntoViewIfNeeded();
+    await phone.waitForTimeout(150);
+    const wide = await phone.evaluate(
+      (index) =>
+        [...document.querySelectorAll(".scroll-page")[index].querySelectorAll(".borrowed .katex-base")].some(
+          (part) => part.getBoundingClientRect().right > innerWidth + 1,
+        ),
+      index,
+    );
+    if (wide) problems.push(`${path}: on a phone an equation of slide ${index + 1} is cut`);
+  }
+  await phone.close();
 }
 
 await browser.close();
