@@ -109,7 +109,7 @@ class Borrow(SphinxPostTransform):
         for name, _, figure, _, outer in draggable_figures(self.env):
             width, height = figure["size"]
             base = self.config.html_baseurl.rstrip("/") + "/" if self.config.html_baseurl else ""
-            title = outer.next_node(nodes.caption).astext()
+            title = outer.next_node(nodes.caption).astext().partition(". ")[0]
             address = self.app.builder.get_relative_uri(self.env.docname, "figures/" + name)
             link = nodes.reference("", title, refuri=address, internal=True)
             frame_ = (
@@ -139,7 +139,7 @@ def pages_of_figures(app):
     for name, page, figure, picture, outer in draggable_figures(app.env):
         image = f'<img src="../_images/{app.env.images[picture["uri"]][1]}" alt="{escape(picture["alt"])}">'
         number = ".".join(map(str, app.env.toc_fignumbers[page]["figure"][outer["ids"][0]]))
-        title = outer.next_node(nodes.caption).astext()
+        title = outer.next_node(nodes.caption).astext().partition(". ")[0]
         link = f'<a href="../{page}.html#{outer["ids"][0]}" target="_blank">Figure {number}: {title}</a>'
         body = f'<h1>{title}</h1>{opening_tag(figure)}{image}</{figure["tag"]}><p class="source">{link}</p>'
         about = f'<meta name="description" content="{escape(picture["alt"])}">'

@@ -72,7 +72,7 @@ customElements.define(
       const names = [
         swatch("gradient", "along <i>g</i>"),
         swatch("natural", "best <i>u</i>"),
-        swatch("ball", "<i>UV</i>ᵀ"),
+        swatch("ball", "matrix of <i>u</i>"),
       ];
       const under = plane.cross() + plane.line(norm.ball, "ball area");
       if (isZero(gradient))
@@ -109,7 +109,7 @@ customElements.define(
         ["spectral", names[2], matrix ? `(${matrix.map((row) => vector(row)).join(", ")})` : "–", ""],
       ];
       const spectral = matrix
-        ? `The spectral ball of matrices ${shown[ball]}.`
+        ? `As the matrix ${shown[ball]}, (<i>x</i>, <i>y</i>) is measured by the spectral norm.`
         : "The ball of a matrix: <i>u</i> is <i>G</i>⁻¹<i>g</i>, made one long.";
       const message = best.length > 1 ? `${spectral} A side is best: <i>u</i> isn't unique.` : spectral;
       return { drawing, head, rows, message, said: `Best step ${rows[1][2]}, slope ${rows[1][3]}.` };
