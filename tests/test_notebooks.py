@@ -183,7 +183,9 @@ def test_figures_have_a_name_a_caption_and_a_text(code_cells):
             mystnb = cell.metadata.get("mystnb", {})
             figure, alt = mystnb.get("figure", {}), mystnb.get("image", {}).get("alt", "")
             assert re.fullmatch("fig-[a-z0-9-]+", figure.get("name", "")), cell.id
-            assert 1 <= len(figure.get("caption", "").split()) <= 6, cell.id
+            title, _, rest = figure.get("caption", "").partition(". ")
+            assert 1 <= len(title.split()) <= 6, cell.id
+            assert rest == "" or rest.endswith("."), f"{cell.id}: after the title, a sentence"
             assert len(alt) >= 40, f"{cell.id}: say what the figure shows"
 
 
