@@ -152,7 +152,8 @@ customElements.define(
         rows: [
           ["beta", swatch("natural", "<i>β</i>₀, <i>β</i>₁"), vector(beta(here))],
           ["left", swatch("grid", "nats left"), number(left, 4)],
-          ["errors", swatch("ball", "standard errors"), vector(variances.map(Math.sqrt))],
+          ["ball", swatch("ball", "steps of 2 nats"), "two standard errors"],
+          ["errors", "standard errors", vector(variances.map(Math.sqrt))],
         ],
         message,
         said: `${number(left, 4)} nats left after step ${step}.`,

@@ -48,7 +48,7 @@ customElements.define(
     controls() {
       const options = Object.entries(letters).map(([key, { name }]) => [key, `(μ, ${name})`]);
       return [
-        { name: "letters", label: "Letters", options: Object.fromEntries(options) },
+        { name: "letters", label: "Coordinates", options: Object.fromEntries(options) },
         { name: "plain", label: "plain <i>η</i>", values: ETAS.plain },
         { name: "natural", label: "natural <i>η</i>", values: ETAS.natural },
       ];
@@ -174,7 +174,7 @@ customElements.define(
       const start = gaussian(state.start);
       return {
         drawing,
-        head: ["", "from, to", "nats left", "steps to 10⁻⁶"],
+        head: ["", "after a step", "nats then left", "steps to 10⁻⁶"],
         rows: [
           ["start", swatch("muted dashed", "start"), named(start), number(this.left(start), 3), ""],
           row("plain"),
