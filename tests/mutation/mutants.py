@@ -611,6 +611,7 @@ def mutate_chapter(name, notebook):
     sources = [cell.source for cell in cells]
     stored = [{mime: text for output in cell.outputs for mime, text in output.data.items()} for cell in cells]
     namespace, total, found = {}, 0, []
+    list(map(names, sources))  # once, and not in each process
     os.chdir(ROOT / "chapters")  # where Jupyter runs the cells, and their data are
     for k, cell in enumerate(cells):
 
