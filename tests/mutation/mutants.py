@@ -105,7 +105,7 @@ KEYWORDS = {"strict", "copy", "clean", "overwrite", "overwrite_b", "maxsize"}
 SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max", "logaddexp"}
 SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes", "product", "_curvature", "minus_log_beta"}
 # What random numbers are drawn from, and what puts something into a list or another thing that is there.
-GENERATORS = {"rng", "draw", "seed"}
+GENERATORS = {"rng", "draw", "seed", "dice"}
 PUT = {"append", "extend", "add", "observe", "update", "shuffle"}
 
 
