@@ -70,7 +70,7 @@ PROCESSES = 2
 # Of computing, for one mutant: it has died if it takes longer (the longest chapter takes a third of it), and it has
 # survived if the tests that were run until then have passed.
 SECONDS, PATIENCE = 30, 12
-BYTES = 4 * 2**30  # and if it takes more memory
+BYTES = 2 * 2**30  # and if it takes more memory
 TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures, whose drawings nbval compares byte for byte, nor exercise: what it is for are answers, right and wrong,
