@@ -543,7 +543,9 @@ def flow(statements, needs, changes, sets, behind):
         if head:
             flow([*map(ast.fix_missing_locations, head), *body, *rest], needs, changes, sets, behind)
             continue
-        top = compile(ast.Module([statement], []), "cell", "exec")
+        # In a loop, as a break has to be.
+        loop = ast.fix_missing_locations(ast.While(ast.Constant(True), [statement], []))
+        top = compile(ast.Module([loop], []), "cell", "exec")
         inside = {name for code in nested(top) for name in of_globals(code, "LOAD")}
         loads, stores = of_globals(top, "LOAD") | inside, of_globals(top, "STORE")
         nodes = list(ast.walk(statement))
@@ -637,13 +639,23 @@ def check_harness():
     Also if it is a function, or a random number, that is checked, and if what checks it needs what stands in between.
     """
     stored = new_output("execute_result", {"text/plain": "5"}, execution_count=3)
-    cells = ["import math, random\nrng = random.Random(3)", "x = 2 + 3", "assert x * 7 == 35", "x", "y = 2 + 3"]
+    cells = [
+        "import random\nrng = random.Random(3)\nfor _ in (1, 2):\n    break",
+        "x = 2 + 3",
+        "assert x * 7 == 35",
+        "x",
+        "y = 2 + 3",
+    ]
     cells += [
         "def five(by):\n    x = 5 * by\n    return x",
         "z = [five(3)]",
         "for x in z:\n    assert x + five(1) == 20",
     ]
-    cells += ["for _ in range(1):\n    rng.random()", "w = 7 + y", "assert 0.54 < rng.random() < 0.55 and w * y"]
+    cells += [
+        "for _ in range(1):\n    rng.random()",
+        "w = 7 + y",
+        "assert 0.54 < rng.random() < 0.55 and w * y",
+    ]
     notebook = new_notebook(cells=[new_code_cell(source, id=f"cell-{k}") for k, source in enumerate(cells)])
     notebook.cells[3].outputs = [stored]
     total, found = mutate_chapter("harness", notebook)
