@@ -18,6 +18,7 @@ A survivor needs a reason in equivalent_mutants.toml, or else a new assertion.
 import ast
 import collections
 import datetime
+import dis
 import functools
 import gc
 import hashlib
@@ -68,7 +69,8 @@ RESULT = ledger.PATH.with_name("results.json")
 PROCESSES = 2
 # Of computing, for one mutant: it has died if it takes longer (the longest chapter takes half of it), and it has
 # survived if the tests that were run until then have passed.
-SECONDS, PATIENCE = 90, 12
+SECONDS, PATIENCE = 20, 12
+BYTES = 2 * 2**30  # and if it takes more memory
 TARGETS = {"package": 0.95, "cells": 0.90}
 
 # Not figures, whose drawings nbval compares byte for byte, nor exercise: what it is for are answers, right and wrong,
@@ -102,6 +104,9 @@ KEYWORDS = {"strict", "copy", "clean", "overwrite", "overwrite_b", "maxsize"}
 # Functions that don't care for the order of their first two arguments.
 SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max", "logaddexp"}
 SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes", "product", "_curvature", "minus_log_beta"}
+# What random numbers are drawn from, and what puts something into a list or another thing that is there.
+GENERATORS = {"rng", "draw", "seed", "dice"}
+PUT = {"append", "extend", "add", "observe", "update", "shuffle"}
 
 
 def rewritten(node, text):
@@ -273,6 +278,7 @@ def survivors(candidates, passes):
             failed = True
             try:
                 resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+                resource.setrlimit(resource.RLIMIT_DATA, (BYTES, BYTES))
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
                 os.dup2(1, 2)
                 failed = not passes(candidate[2])
@@ -522,11 +528,84 @@ def shows(program, namespace):
     return {} if value is None else DisplayFormatter().format(value)[0]
 
 
+def flow(statements, needs, changes, sets, behind):
+    """Add to these what a list of statements does; the body of a loop is taken to run."""
+    for statement in statements:
+        match statement:
+            case ast.For(target=target, iter=source, body=body, orelse=rest):
+                head = [ast.copy_location(ast.Assign([target], source), statement)]
+            case ast.While(test=test, body=body, orelse=rest):
+                head = [ast.copy_location(ast.Expr(test), statement)]
+            case ast.With(items=items, body=body):
+                head, rest = [ast.copy_location(ast.Expr(item.context_expr), statement) for item in items], []
+            case _:
+                head = []
+        if head:
+            flow([*map(ast.fix_missing_locations, head), *body, *rest], needs, changes, sets, behind)
+            continue
+        # In a loop, as a break has to be.
+        loop = ast.fix_missing_locations(ast.While(ast.Constant(True), [statement], []))
+        top = compile(ast.Module([loop], []), "cell", "exec")
+        inside = {name for code in nested(top) for name in of_globals(code, "LOAD")}
+        loads, stores = of_globals(top, "LOAD") | inside, of_globals(top, "STORE")
+        nodes = list(ast.walk(statement))
+        puts = [
+            node.value for node in nodes if isinstance(getattr(node, "ctx", 0), ast.Store) and hasattr(node, "value")
+        ]
+        puts += [node for node in nodes if isinstance(node, ast.Attribute) and node.attr in PUT]
+        needs |= loads - sets
+        changes |= stores | loads & (GENERATORS | set().union(*map(names_in, puts)))
+        if isinstance(statement, (ast.Assign, ast.FunctionDef, ast.Import, ast.ImportFrom)):
+            sets |= stores
+            for name in stores:
+                behind.setdefault(name, set()).update(inside)
+
+
+def of_globals(code, what):
+    """The global names that a code loads or stores; what it loads, also in functions within it."""
+    found = {i.argval for i in dis.get_instructions(code) if i.opname in (f"{what}_NAME", f"{what}_GLOBAL")}
+    return found.union(*(of_globals(inner, what) for inner in nested(code))) if what == "LOAD" else found
+
+
+@functools.cache
 def names(program):
-    """The names that a cell uses, and those that it changes; to draw a random number changes `rng`."""
-    nodes = [node for node in ast.walk(ast.parse(program)) if isinstance(node, ast.Name)]
-    used = {node.id for node in nodes}
-    return used, {node.id for node in nodes if isinstance(node.ctx, ast.Store)} | used & {"rng"}
+    """The names whose values a cell needs, those that it changes, those that it sets whatever they were, and for
+    functions that it makes those that they need when they are called.
+
+    To draw a random number changes the generator, and to put something into a list or an array changes that.
+    """
+    found = set(), set(), set(), {}
+    flow(ast.parse(program).body, *found)
+    return found
+
+
+def concerned(program, later):
+    """The places of the later cells that may notice what a cell changes, and of those that they need for it."""
+    behind = collections.defaultdict(set)
+    for source in (program, *later):
+        for name, inside in names(source)[3].items():
+            behind[name] |= inside
+
+    def called(needs):
+        """What is needed, also by functions."""
+        more = needs.union(*(behind[name] for name in needs if name in behind))
+        return needs if more == needs else called(more)
+
+    flows = [(called(names(source)[0]), *names(source)[1:3]) for source in (program, *later)]
+    (_, changed, _), *flows = [(needs, changes | needs & GENERATORS, sets) for needs, changes, sets in flows]
+    found = []
+    for j, (needs, changes, sets) in enumerate(flows):
+        if needs & changed:
+            found.append(j)
+            changed |= changes
+        else:
+            changed -= sets
+    wanted, chosen = set(), []
+    for j, (needs, changes, sets) in reversed([*enumerate(flows)]):
+        if j in found or changes & wanted:
+            chosen.append(j)
+            wanted = wanted - sets | needs
+    return chosen[::-1]
 
 
 def mutate_chapter(name, notebook):
@@ -534,21 +613,15 @@ def mutate_chapter(name, notebook):
     sources = [cell.source for cell in cells]
     stored = [{mime: text for output in cell.outputs for mime, text in output.data.items()} for cell in cells]
     namespace, total, found = {}, 0, []
+    list(map(names, sources))  # once, and not in each process
     os.chdir(ROOT / "chapters")  # where Jupyter runs the cells, and their data are
     for k, cell in enumerate(cells):
 
         def passes(program, k=k):
-            if shows(program, namespace) != stored[k]:
-                return False
-            # Later cells can fail if they use what this one changes, or what such a cell changes.
-            changed = names(program)[1]
-            for later, expected in zip(sources[k + 1 :], stored[k + 1 :], strict=True):
-                used, assigned = names(later)
-                if used & changed:
-                    changed |= assigned
-                    if shows(later, namespace) != expected:
-                        return False
-            return True
+            return shows(program, namespace) == stored[k] and all(
+                shows(sources[j], namespace) == stored[j]
+                for j in (k + 1 + place for place in concerned(program, sources[k + 1 :]))
+            )
 
         # Neither the set-up nor a drawing is mathematics.
         if k and "image/svg+xml" not in stored[k]:
@@ -561,14 +634,35 @@ def mutate_chapter(name, notebook):
 
 
 def check_harness():
-    """A mutant of a checked result must die, one of an unchecked result must survive; else no number means anything."""
+    """A mutant of a checked result must die, one of an unchecked result must survive; else no number means anything.
+
+    Also if it is a function, or a random number, that is checked, and if what checks it needs what stands in between.
+    """
     stored = new_output("execute_result", {"text/plain": "5"}, execution_count=3)
-    cells = ["import math", "x = 2 + 3", "assert x * 7 == 35", "x", "y = 2 + 3", "assert True"]
+    cells = [
+        "import random\nrng = random.Random(3)\nfor _ in (1, 2):\n    break",
+        "x = 2 + 3",
+        "assert x * 7 == 35",
+        "x",
+        "y = 2 + 3",
+    ]
+    cells += [
+        "def five(by):\n    x = 5 * by\n    return x",
+        "z = [five(3)]",
+        "for x in z:\n    assert x + five(1) == 20",
+    ]
+    cells += [
+        "for _ in range(1):\n    rng.random()",
+        "w = 7 + y",
+        "assert 0.54 < rng.random() < 0.55 and w * y",
+    ]
     notebook = new_notebook(cells=[new_code_cell(source, id=f"cell-{k}") for k, source in enumerate(cells)])
     notebook.cells[3].outputs = [stored]
     total, found = mutate_chapter("harness", notebook)
-    assert total > len(found) == sum(1 for _ in mutants("y = 2 + 3", spared_in_cell))
-    assert {where for where, *_ in found} == {"harness: cell-4"}
+    assert total > len(found), found
+    assert {where for where, *_ in found} == {"harness: cell-4", "harness: cell-9", "harness: cell-10"}, found
+    unseen = [sum(1 for _ in mutants(cells[k], spared_in_cell)) for k in (4, 9)]
+    assert len(found) == sum(unseen) + 1, found  # and the quotient in the last
 
 
 def mutate_chapters(names):
