@@ -93,7 +93,8 @@ const claims = {
         await page.locator(`[value="${verdict}"]`).check();
         const all = await page.locator(`div.statement.${verdict}`).count();
         assert.equal(await page.locator(`div.statement.${verdict}:visible`).count(), all, verdict);
-        for (const other of others) assert.equal(await page.locator(`div.statement.${other}:visible`).count(), 0, other);
+        for (const other of others)
+          assert.equal(await page.locator(`div.statement.${other}:visible`).count(), 0, other);
       }
       await page.goto(`${url}chapters/notation.html`);
       await page.goto(`${url}chapters/concordance.html#note-3-2a`);
