@@ -185,7 +185,7 @@ def test_figures_have_a_name_a_caption_and_a_text(code_cells):
             assert re.fullmatch("fig-[a-z0-9-]+", figure.get("name", "")), cell.id
             title, _, rest = figure.get("caption", "").partition(". ")
             assert 1 <= len(title.split()) <= 6, cell.id
-            assert rest == "" or rest.endswith("."), f"{cell.id}: after the title, a sentence"
+            assert rest.endswith("."), f"{cell.id}: after the title, a sentence that says what to see"
             assert len(alt) >= 40, f"{cell.id}: say what the figure shows"
 
 
