@@ -365,8 +365,11 @@ def mutants(path=ROOT / "tests" / "mutation" / "results.json"):
         f"\nOf the {len(survivors)} changes that went unnoticed, {len(noticeable)} could be noticed by sharper checks"
     )
     text += ": all others leave what is claimed as it is.\n\n" if not noticeable else ":\n\n"
+    alike = {}
     for one in noticeable:
-        text += f"- {one['where']}: `` {one['change']} `` {one['reason'] or 'No reason is known.'}\n"
+        alike.setdefault(one["reason"] or "No reason is known.", []).append(f"{one['where']}: `` {one['change']} ``")
+    for reason, changes in sorted(alike.items(), key=lambda item: -len(item[1])):
+        text += f"- {len(changes)}: {reason} {'For example ' if len(changes) > 1 else ''}{changes[0]}\n"
     return text + "\nThe reason beside each of them is in `tests/mutation/equivalent_mutants.toml`.\n"
 
 
