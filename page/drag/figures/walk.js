@@ -174,7 +174,7 @@ customElements.define(
       const start = gaussian(state.start);
       return {
         drawing,
-        head: ["", "after a step", "nats then left", "steps to 10⁻⁶"],
+        head: ["", "after a step", "nats left", "steps to 10⁻⁶"],
         rows: [
           ["start", swatch("muted dashed", "start"), named(start), number(this.left(start), 3), ""],
           row("plain"),
