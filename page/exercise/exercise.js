@@ -216,7 +216,10 @@
       .slice(0, 10);
   }
 
-  const sections = [...document.querySelectorAll("section:has(> .exercise-verdict)")];
-  if (sections.length) new Page(pageOf(location.href), sections);
-  else markSidebar();
+  // When all scripts have run, and so the one that gives the cells their buttons.
+  document.addEventListener("DOMContentLoaded", () => {
+    const sections = [...document.querySelectorAll("section:has(> .exercise-verdict)")];
+    if (sections.length) new Page(pageOf(location.href), sections);
+    else markSidebar();
+  });
 })();
