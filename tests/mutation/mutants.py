@@ -395,8 +395,8 @@ class Collected:
     """A pytest plugin: all tests of the package, each run once to see which functions of natgrad it calls.
 
     Then `work` is called. In the processes that it forks, functions are changed where they are, and only tests that
-    call them are run: first those that have noticed the most so far, then of each test function its first case, its
-    second, and so on, so that as different things as possible are tried. What such a test notices is noticed.
+    call them are run: first those that have noticed the most so far, then of each test function its first case, then
+    the quickest, so that as many different things as possible are tried. What such a test notices is noticed.
     """
 
     def __init__(self, work):
@@ -437,7 +437,7 @@ class Collected:
 
     def rank(self, k):
         item, _, seconds = self.items[k]
-        return -self.noticed[k], item.round, seconds
+        return -self.noticed[k], item.round > 0, seconds
 
     def forget(self):
         for cache in self.caches:
