@@ -90,6 +90,6 @@ def setup(app):
     app.connect("builder-inited", bring_files)
     app.connect("source-read", blank_the_answers)
     app.connect("doctree-resolved", make_room)
-    app.connect("html-page-context", load, priority=600)  # after the cells' own script
+    app.connect("html-page-context", load, priority=600)  # its style after the cells' own
     app.connect("build-finished", blank_the_sources)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

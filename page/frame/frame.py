@@ -398,7 +398,8 @@ def replace_by_one(page, tag, names, file, made):
 
 
 def join(app):
-    """Have a page ask once for what it waits for: all styles are one file, and so are the scripts that every page has.
+    """Have a page ask once for what it waits for: all styles are one file, and so are the scripts that every page has,
+    which then run before those that only some have.
 
     Slides have theirs, which single figures share.
     """
