@@ -1,4 +1,4 @@
-"""Triangular factors: one matrix goes to LAPACK by way of scipy, if that is there, and many are done batch-last."""
+"""Triangular factors, A = L Lᵀ: one larger matrix goes to LAPACK by way of scipy, if that is there."""
 
 import math
 from functools import cache
@@ -35,39 +35,28 @@ def cholesky(matrix: np.ndarray) -> np.ndarray | None:
 
 
 def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
-    """L⁻¹ of one lower triangular L. No row is mixed with one below it: small ones stay accurate beside large ones."""
-    if lapack := _lapack(len(factor)):
+    """L⁻¹ of lower triangles. No row is mixed with one below it: small ones stay accurate beside large ones."""
+    if factor.ndim == 2 and (lapack := _lapack(len(factor))):
         return lapack.dtrtri(factor, lower=1)[0]
-    return solve_lower_last(factor, np.eye(len(factor)))
+    # Row by row, of all matrices at once: their axes come last, so that the innermost loops are long.
+    lower = np.moveaxis(factor, (-2, -1), (0, 1)).copy()
+    inverse = np.zeros_like(lower)
+    for i in range(len(lower)):
+        inverse[i, i] = 1 / lower[i, i]
+        inverse[i, :i] = -np.einsum("p...,pm...->m...", lower[i, :i], inverse[:i, :i]) * inverse[i, i]
+    return np.moveaxis(inverse, (0, 1), (-2, -1))
 
 
-def solve_lower_last(factor: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve L Y = R for lower triangles L, shape (n, n, ...), and R, shape (n, m, ...), in the place of R."""
-    for i in range(len(factor)):
-        if i:
-            right[i] -= np.einsum("p...,pm...->m...", factor[i, :i], right[:i])
-        right[i] /= factor[i, i]
-    return right
-
-
-def solve(factor: np.ndarray, g: np.ndarray, *, twice: bool = True) -> np.ndarray:
-    """L⁻ᵀ L⁻¹ g, or L⁻¹ g unless `twice`, for lower triangles L, shape (..., n, n), and g, shape (..., n)."""
+def solve(factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:
+    """L⁻ᵀ L⁻¹ g of one larger L without an inverse, if LAPACK is there to do it."""
     n = g.shape[-1]
     if factor.ndim == 2 and (lapack := _lapack(n)):
-        solver = lapack.dpotrs if twice else lapack.dtrtrs
-        return np.ascontiguousarray(solver(factor, g.reshape(-1, n).T, lower=1)[0].T).reshape(g.shape)
-    lead = np.broadcast_shapes(factor.shape[:-2], g.shape[:-1])
-    lower = factor if factor.ndim == 2 else np.moveaxis(np.broadcast_to(factor, (*lead, n, n)), (-2, -1), (0, 1)).copy()
-    y = np.moveaxis(np.broadcast_to(g, (*lead, n)), -1, 0).copy()
-    solve_lower_last(lower, y[:, None])
-    if twice:  # Lᵀ read from its end is a lower triangle
-        solve_lower_last(lower.swapaxes(0, 1)[::-1, ::-1], y[::-1, None])
-    return np.ascontiguousarray(np.moveaxis(y, 0, -1))
+        return np.ascontiguousarray(lapack.dpotrs(factor, g.reshape(-1, n).T, lower=1)[0].T).reshape(g.shape)
 
 
 def products(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
     """A v. One matrix and many vectors make one product of matrices, which is quicker."""
-    return v @ matrix.T if matrix.ndim == 2 else np.matvec(matrix, v)
+    return v @ matrix.T if matrix.ndim == 2 else np.einsum("...ij,...j->...i", matrix, v)
 
 
 def squared_lengths(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
@@ -77,12 +66,9 @@ def squared_lengths(matrix: np.ndarray, v: np.ndarray) -> np.ndarray:
         w = products(matrix, v)
         return np.vecdot(w, w)
     rows, step = v.reshape(-1, n), max(512, BLOCK // (2 * n))
-    out = np.empty(len(rows))
-    for start in range(0, len(rows), step):
-        # Coordinates first: the sums over a few coordinates are then sums of long rows.
-        w = matrix @ rows[start : start + step].T
-        np.add.reduce(np.multiply(w, w, out=w), axis=0, out=out[start : start + step])
-    return out.reshape(v.shape[:-1])
+    # Coordinates first: the sums over a few coordinates are then sums of long rows.
+    blocks = (matrix @ rows[start : start + step].T for start in range(0, len(rows), step))
+    return np.concatenate([(w * w).sum(axis=0) for w in blocks]).reshape(v.shape[:-1])
 
 
 def well_conditioned(factor: np.ndarray, most: float) -> bool:

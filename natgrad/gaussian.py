@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from . import arrays
-from ._kernels import solve
 from ._quadrature import hermite, told_apart
 from ._special import u_minus_log1p
 from .family import Family
@@ -114,9 +113,9 @@ class MultivariateGaussian(Family):
     def _kl(self, theta0, theta1, step):
         # ½ (tr E − ln det(I + E) + |L₁ᵀ(μ₁ − μ₀)|²) for E = L₀⁻¹ (P₁ − P₀) L₀⁻ᵀ: the determinant is that of L₁L₀⁻¹,
         # squared, and between close precisions no term of Σ h(λ), over the eigenvalues λ of E, is negative.
-        (_, _, factor0), (_, metric1, factor1), i = theta0, theta1, np.arange(self.n)
-        half = solve(factor0[:, None], self._symmetric(step[self.n :]), twice=False)
-        values = np.linalg.eigvalsh(solve(factor0[:, None], half.mT, twice=False)).T
+        (_, metric0, factor0), (_, metric1, factor1), i = theta0, theta1, np.arange(self.n)
+        inverse = metric0._inverse
+        values = np.linalg.eigvalsh(inverse @ self._symmetric(step[self.n :]) @ inverse.mT).T
         far = values.sum(axis=0) - 2 * np.log(factor1[:, i, i] / factor0[:, i, i]).sum(axis=1)
         close = np.abs(values).max(axis=0) < CLOSE
         found = np.where(close, u_minus_log1p(values, 1 + values).sum(axis=0), far)

@@ -72,15 +72,14 @@ class LowRank(Metric):
             self._excess = kernel.trace() / (count * self._damping)  # of SᵀS/N over λI
             kernel += count * self._damping * np.eye(count)
             arrays.in_range(kernel.diagonal(), "scores", "damping", source=lambda: True)
-            self._factor = _kernels.cholesky(kernel)
         found = f"the sum of squares of `scores` is {self._excess:.1g} times N damping"
-        usable = self._factor is not None and self._excess <= arrays.CONDITION
-        arrays.must(usable, "damping", "be large enough to solve with", found)
+        arrays.must(self._excess <= arrays.CONDITION, "damping", "be large enough to solve with", found)
+        self._kernel = Dense._from_factor(kernel, _kernels.cholesky(kernel))
 
     _traits = lambda self: super()._traits() | {"scores": len(self._scores), "damping": self._damping}
     # G = SᵀS/N + λI, and G⁻¹ = (I − Sᵀ K⁻¹ S)/λ.
     _apply = lambda self, v: v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
-    _woodbury = lambda self, g: (g - _kernels.solve(self._factor, g @ self._scores.T) @ self._scores) / self._damping
+    _woodbury = lambda self, g: (g - self._kernel._solve(g @ self._scores.T) @ self._scores) / self._damping
     _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _solve(self, g):

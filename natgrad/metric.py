@@ -180,19 +180,14 @@ class Dense(Metric):
         self._tensor, self._factor = arrays.frozen(tensor), factor
         return self
 
-    _inverse_factor = cached_property(lambda self: _kernels.inverse_of_lower(self._factor))
+    _inverse = cached_property(lambda self: _kernels.inverse_of_lower(self._factor))
+
     _apply = lambda self, v: _kernels.products(self._tensor, v)
     _whiten = lambda self, v: _kernels.products(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
-    _unwhiten = lambda self, w: self._solve(_kernels.products(self._factor, w))  # L⁻ᵀw = G⁻¹L w
+    _unwhiten = lambda self, w: _kernels.products(self._inverse.mT, w)
     _squared_norm = lambda self, v: _kernels.squared_lengths(self._factor.mT, v)
+    _squared_dual_norm = lambda self, g: _kernels.squared_lengths(self._inverse, g)  # |L⁻¹g|² = gᵀG⁻¹g
 
     def _solve(self, g):
-        if self.batch or self.dim > _kernels.SMALL:
-            return _kernels.solve(self._factor, g)
-        return g @ self._inverse_factor.T @ self._inverse_factor  # L⁻ᵀL⁻¹g
-
-    def _squared_dual_norm(self, g):
-        if self.batch or g.size < self.dim**2 > _kernels.SMALL**2:  # for so few no inverse is worth its while
-            w = _kernels.solve(self._factor, g, twice=False)  # |L⁻¹g|² = gᵀG⁻¹g
-            return np.vecdot(w, w)
-        return _kernels.squared_lengths(self._inverse_factor, g)
+        found = _kernels.solve(self._factor, g)
+        return self._unwhiten(_kernels.products(self._inverse, g)) if found is None else found  # L⁻ᵀL⁻¹g
