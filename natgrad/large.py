@@ -163,37 +163,31 @@ class MatrixFree(Metric):
         return found
 
     def _conjugate_gradients(self, g: np.ndarray) -> Solution:
-        # Solve for g, and again for what is left of it, until what that adds, the error, is a small part of all.
-        size = np.abs(g).max() or 1.0
-        v, left, energy, error, iterations = np.zeros(self.dim), g / size, 0.0, np.inf, 0
+        # In units in which G is nearly even. Steps are orthogonal in this metric: each adds the square of its length to
+        # ‖v‖², and takes as much from the square of the error. What the last of them have added tells what is still to
+        # come. Then again for what is left of g, until what that adds, the error, is a small part of all.
+        scale, size = self._units**2, np.abs(g).max() or 1.0
+        v, left, total, iterations, last = np.zeros(self.dim), g / size, 0.0, 0, np.inf
         while True:
-            step, gain, iterations = self._run(left, energy, iterations)
-            v, energy = v + step, energy or gain
-            last, error = error, float(np.sqrt(gain / energy)) if gain else 0.0
+            residual, direction, gains = left, scale * left, []
+            squared = residual @ direction
+            while squared > 0:
+                product = self._product(direction)
+                step = squared / (direction @ product)
+                v, residual = v + step * direction, residual - step * product
+                squared, previous = residual @ (scale * residual), squared
+                direction = scale * residual + squared / previous * direction
+                gains.append(step * previous)
+                total, iterations = total + gains[-1], iterations + 1
+                recent = sum(gains[-max(FEWEST, len(gains) // PART) :])
+                if len(gains) > FEWEST and recent <= (self._tolerance / 3) ** 2 * total:
+                    break
+                self._go_on(iterations < self._iterations, np.sqrt(recent / total), iterations)
+            error = float(np.sqrt(sum(gains) / total)) if gains else 0.0
             if error <= self._tolerance:
                 return Solution(size * v, iterations, error)
             self._go_on(error <= last / 2, error, iterations)
-            left = g / size - self._product(v)
-
-    def _run(self, g: np.ndarray, energy: float, iterations: int) -> tuple[np.ndarray, float, int]:
-        # Conjugate gradients in units in which G is nearly even: v, its square ‖v‖², and the steps taken so far. These
-        # are orthogonal in this metric: each adds the square of its length to ‖v‖², and takes as much from the square
-        # of the error. What the last of them have added tells what is still to come.
-        v, residual, scale, gains = np.zeros(self.dim), g, self._units**2, []
-        direction = scale * residual
-        squared = residual @ direction
-        while squared > 0:
-            product = self._product(direction)
-            step = squared / (direction @ product)
-            v, residual = v + step * direction, residual - step * product
-            squared, previous = residual @ (scale * residual), squared
-            direction = scale * residual + squared / previous * direction
-            gains.append(step * previous)
-            total, recent = max(sum(gains), energy), sum(gains[-max(FEWEST, len(gains) // PART) :])
-            if len(gains) > FEWEST and recent <= (self._tolerance / 3) ** 2 * total:
-                break
-            self._go_on(iterations + len(gains) < self._iterations, np.sqrt(recent / total), iterations + len(gains))
-        return v, sum(gains), iterations + len(gains)
+            last, left = error, g / size - self._product(v)
 
     def _go_on(self, useful: bool, error: float, iterations: int) -> None:
         wanted = f"let conjugate gradients converge to a relative error of {self._tolerance:.2g}"
