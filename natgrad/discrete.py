@@ -30,11 +30,10 @@ class Categorical(Family):
 
     def _unpack(self, theta, name):
         """The probabilities of all outcomes, one row each."""
-        if not 0 < theta.min() <= theta.max() < 1:
-            arrays.outside(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
+        arrays.outside(theta, (theta <= 0) | (theta >= 1), name, "lie strictly between 0 and 1")
         rest = exact_sum(np.concatenate([np.ones_like(theta[:1]), -theta]))
-        if not rest.min() > 0:
-            arrays.must(False, name, "sum to less than 1", f"its largest sum is {theta.sum(axis=0).max():.17g}")
+        sums = f"its largest sum is {theta.sum(axis=0).max():.17g}"
+        arrays.must(rest.min() > 0, name, "sum to less than 1", sums)
         return np.concatenate([rest[None], theta])
 
     def _observation(self, x):
@@ -44,7 +43,7 @@ class Categorical(Family):
     def _log_prob(self, theta, x):
         logs, others = np.log(theta), theta[1:].sum(axis=0)
         logs[0] = np.where(others < 0.5, np.log1p(-others), logs[0])  # so that outcome 0 may be nearly certain
-        return of_outcome(logs, x)
+        return np.select([x == i for i in range(self.k)], list(logs))
 
     def _score(self, theta, x):
         rest = np.where(x == 0, -1 / theta[0], 0)
@@ -76,7 +75,7 @@ class Softmax(Family):
 
     _discrete, _letter = True, "logit"
     __init__, _observation = Categorical.__init__, Categorical._observation
-    _log_prob = lambda self, theta, x: of_outcome(theta[1], x)
+    _log_prob = lambda self, theta, x: np.select([x == i for i in range(self.k)], list(theta[1]))
     _sample = lambda self, theta, shape, rng: Categorical._sample(self, theta[2], shape, rng)
     _rules = lambda self, theta: Categorical._rules(self, theta[2])
     _unit = lambda self, theta: np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one
@@ -160,10 +159,3 @@ class Poisson(Family):
     def _kl(self, theta0, theta1, step):
         (p,), (q,), (change,) = theta0, theta1, step
         return p * u_minus_log1p(change / p, q / p)
-
-
-def of_outcome(rows: np.ndarray, x: np.ndarray) -> np.ndarray:
-    # Of the rows of all outcomes that of x, whose axes broadcast with those of a row.
-    index, shape = x.astype(int), np.broadcast_shapes(rows.shape[1:], x.shape)
-    each = np.stack([np.broadcast_to(row, shape) for row in rows])
-    return np.take_along_axis(each, np.broadcast_to(index, shape)[None], 0)[0]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -26,7 +24,7 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
            [0. , 2. ]])
     """
     scores = arrays.real(scores, "scores", ("N", "n"))
-    return _gram([scores.T], "scores") / len(scores)
+    return _gram(scores.T, "scores") / len(scores)
 
 
 class EmpiricalFisher:
@@ -52,17 +50,19 @@ class EmpiricalFisher:
     def add(self, scores: ArrayLike) -> None:
         """Add scores, shape (N, dim)."""
         scores = arrays.real(scores, "scores", ("N", self.dim))
-        self._include(_gram([scores.T], "scores"), len(scores), "scores")
+        self._include(_gram(scores.T, "scores"), len(scores), "scores")
 
     def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:
         """Add scores of a family at θ, shape (dim,), for observations x, shape (..., *event), never all in memory."""
         dim = arrays.instance(family, "family", Family).dim
         arrays.must(dim == self.dim, "family", f"have {self.dim} parameters", f"it has {dim}")
         (_, unpacked), x = family._read(theta, "theta", ()), arrays.real(x, "x", (..., *family.event))
-        rows, step = x.reshape(-1, *family.event), max(256, BLOCK // self.dim)
-        parts = (rows[i : i + step] for i in range(0, len(rows), step))
-        blocks = (filled(family._score(unpacked, family._first(part))) for part in parts)
-        self._include(_gram(blocks, "theta", "x"), len(rows), "x")
+        rows, step, total = x.reshape(-1, *family.event), max(256, BLOCK // self.dim), 0.0
+        with np.errstate(all="ignore"):
+            for start in range(0, len(rows), step):
+                part = family._first(rows[start : start + step])
+                total = total + _gram(filled(family._score(unpacked, part)), "theta", "x")
+        self._include(total, len(rows), "x")
 
     def __add__(self, other: EmpiricalFisher) -> EmpiricalFisher:
         if not isinstance(other, EmpiricalFisher):
@@ -83,12 +83,9 @@ class EmpiricalFisher:
         return self._sum / self.count
 
 
-def _gram(blocks: Iterable[np.ndarray], *names: str) -> np.ndarray:
-    # The sum of S Sᵀ over blocks of scores, coordinates first. Squares that are lost would make a score zero.
-    total = 0.0
+def _gram(scores: np.ndarray, *names: str) -> np.ndarray:
+    # S Sᵀ of scores, coordinates first. Squares that are lost would make a score zero.
     with np.errstate(all="ignore"):
-        for scores in blocks:
-            part = scores @ scores.T
-            arrays.in_range(np.diagonal(part), *names, source=lambda scores=scores: scores.any(axis=1))
-            total = total + part
-    return arrays.in_range(total, *names)
+        found = scores @ scores.T
+        arrays.in_range(found.diagonal(), *names, source=lambda: scores.any(axis=1))
+        return arrays.in_range(found, *names)

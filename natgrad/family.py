@@ -5,7 +5,6 @@ The closed forms `fisher` and `kl` are claims; the tests hold them against quadr
 
 from __future__ import annotations  # or naming numpy.random in a signature would import it
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 
@@ -78,8 +77,7 @@ class Family(ABC):
     def _unpack(self, theta: np.ndarray, name: str) -> Sequence[np.ndarray]:
         """The form in which the hooks want θ, given coordinates first; raise if it is outside of the family."""
         for i, label in self._positive.items():
-            if theta[i].min() <= 0:
-                arrays.outside(theta[i], theta[i] <= 0, name, f"have a positive {label}")
+            arrays.outside(theta[i], theta[i] <= 0, name, f"have a positive {label}")
         return tuple(theta)
 
     _log_prob = _score = _fisher = _kl = _sample = _rules = abstractmethod(lambda self, *arguments: ...)
@@ -158,23 +156,20 @@ class Family(ABC):
         ends = [arrays.real(v, n, (..., self.dim)) for v, n in ((theta0, "theta0"), (theta1, "theta1"))]
         shape = arrays.broadcast(theta0=ends[0].shape[:-1], theta1=ends[1].shape[:-1])
         rows = [np.broadcast_to(theta, (*shape, self.dim)).reshape(-1, self.dim) for theta in ends]
-        found, step = np.empty(math.prod(shape)), max(16, BLOCK // self.dim)
-        for start in range(0, found.size, step):
-            part = slice(start, start + step)
-            near, p = self._inside(rows[0][part].T.copy(), "theta0")
-            far, q = self._inside(rows[1][part].T.copy(), "theta1")
-            moved = (near != far).any(axis=0)
+        blocks, step = [], max(16, BLOCK // self.dim)
+        for start in range(0, len(rows[0]), step):
+            near, far = (theta[start : start + step].T.copy() for theta in rows)
+            (_, p), (_, q) = self._inside(near, "theta0"), self._inside(far, "theta1")
             with np.errstate(all="ignore"):
-                kl = self._kl(p, q, far - near)
-                found[part] = arrays.in_range(kl, "theta0", "theta1", source=lambda moved=moved: moved)
-        return found.reshape(shape)[()]
+                kl, moved = self._kl(p, q, far - near), (near != far).any(axis=0)
+                blocks.append(arrays.in_range(kl, "theta0", "theta1", source=lambda moved=moved: moved))
+        return np.concatenate(blocks).reshape(shape)[()]
 
     def _inside(self, theta: np.ndarray, name: str) -> tuple[np.ndarray, Sequence]:
         """θ, given coordinates first, as it is and unpacked, or raise if it is out of range."""
         size = np.abs(theta)
-        if not 1 / LARGEST <= size.min() <= size.max() <= LARGEST:
-            outside = (size > LARGEST) | ((size < 1 / LARGEST) & (size > 0))
-            arrays.outside(theta, outside, name, f"be zero or between {1 / LARGEST:.0e} and {LARGEST:.0e} in size")
+        outside = (size > LARGEST) | ((size < 1 / LARGEST) & (size > 0))
+        arrays.outside(theta, outside, name, f"be zero or between {1 / LARGEST:.0e} and {LARGEST:.0e} in size")
         with np.errstate(all="ignore"):
             return theta, self._unpack(theta, name)
 
@@ -200,7 +195,5 @@ def filled(parts: Sequence) -> np.ndarray:
         return parts
     nested = isinstance(parts[0], (list, tuple))
     entries = [entry for row in parts for entry in row] if nested else parts
-    found = np.empty((len(entries), *np.broadcast_shapes(*map(np.shape, entries))))
-    for i, entry in enumerate(entries):
-        found[i] = entry
+    found = np.stack(np.broadcast_arrays(*entries), dtype=float)
     return found.reshape(len(parts), -1, *found.shape[1:]) if nested else found

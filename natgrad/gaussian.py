@@ -67,9 +67,9 @@ class MultivariateGaussian(Family):
         self._times = np.where(self._lower[0] == self._lower[1], 0.5, 1.0)
 
     def _unpack(self, theta, name):
-        """The mean, P as a metric, and its L, P = L Lᵀ; in each the last axes are those of coordinates."""
+        """The mean, and P as a metric; in each the last axes are those of coordinates."""
         precision = arrays.positive_definite(self._symmetric(theta[self.n :]), name, "have a precision P that is")
-        return np.moveaxis(theta[: self.n], 0, -1), Dense._from_factor(*precision), precision[1]
+        return np.moveaxis(theta[: self.n], 0, -1), Dense._from_factor(*precision)
 
     def _symmetric(self, triangle):
         matrix, (i, j) = np.empty((*triangle.shape[1:], self.n, self.n)), self._lower
@@ -77,24 +77,22 @@ class MultivariateGaussian(Family):
         return matrix
 
     def _covariance(self, metric):
-        columns = np.eye(self.n).reshape(self.n, *[1] * len(metric.batch), self.n)
-        inverse = np.moveaxis(metric._solve(columns), 0, -1)
-        return 0.5 * (inverse + inverse.mT)  # Σ = P⁻¹, of which both are the same up to rounding
+        return metric._inverse.mT @ metric._inverse  # Σ = P⁻¹ = L⁻ᵀ L⁻¹
 
     def _log_prob(self, theta, x):
-        mean, metric, factor = theta
-        root = np.log(np.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)  # of the determinant
+        mean, metric = theta
+        root = np.log(np.diagonal(metric._factor, axis1=-2, axis2=-1)).sum(axis=-1)  # of the determinant
         return root - 0.5 * (self.n * LOG_2PI + metric._squared_norm(np.moveaxis(x, 0, -1) - mean))
 
     def _score(self, theta, x):
         # P (x − μ), and ½ (Σ − (x − μ)(x − μ)ᵀ) with its entries off the diagonal doubled.
-        (mean, metric, _), (i, j) = theta, self._lower
+        (mean, metric), (i, j) = theta, self._lower
         gap = np.moveaxis(x, 0, -1) - mean
         slopes = self._times * (self._covariance(metric)[..., i, j] - gap[..., i] * gap[..., j])
         return np.moveaxis(np.concatenate([metric._apply(gap), slopes], axis=-1), -1, 0)
 
     def _sample(self, theta, shape, rng):
-        mean, metric, _ = theta
+        mean, metric = theta
         widths = np.sqrt(np.diagonal(self._covariance(metric), axis1=-2, axis2=-1))
         told_apart(np.abs(mean), widths, "theta")
         return np.moveaxis(mean + metric._unwhiten(rng.standard_normal((*shape, self.n))), -1, 0)
@@ -113,10 +111,10 @@ class MultivariateGaussian(Family):
     def _kl(self, theta0, theta1, step):
         # ½ (tr E − ln det(I + E) + |L₁ᵀ(μ₁ − μ₀)|²) for E = L₀⁻¹ (P₁ − P₀) L₀⁻ᵀ: the determinant is that of L₁L₀⁻¹,
         # squared, and between close precisions no term of Σ h(λ), over the eigenvalues λ of E, is negative.
-        (_, metric0, factor0), (_, metric1, factor1), i = theta0, theta1, np.arange(self.n)
-        inverse = metric0._inverse
-        values = np.linalg.eigvalsh(inverse @ self._symmetric(step[self.n :]) @ inverse.mT).T
-        far = values.sum(axis=0) - 2 * np.log(factor1[:, i, i] / factor0[:, i, i]).sum(axis=1)
+        (_, metric0), (_, metric1), i = theta0, theta1, np.arange(self.n)
+        change = metric0._inverse @ self._symmetric(step[self.n :]) @ metric0._inverse.mT
+        values, ratios = np.linalg.eigvalsh(change).T, metric1._factor[:, i, i] / metric0._factor[:, i, i]
+        far = values.sum(axis=0) - 2 * np.log(ratios).sum(axis=1)
         close = np.abs(values).max(axis=0) < CLOSE
         found = np.where(close, u_minus_log1p(values, 1 + values).sum(axis=0), far)
         return 0.5 * (found + metric1._squared_norm(step[: self.n].T))
