@@ -15,16 +15,13 @@ def u_minus_log1p(u: np.ndarray, one_plus_u: np.ndarray) -> np.ndarray:
     Far from zero the logarithm is that of `one_plus_u`, of which u no longer knows the digits when it is close to −1.
     Near it, with q = u / (2 + u), ln(1 + u) = 2 artanh(q) = 2q + 2q³/3 + 2q⁵/5 + …, and u − 2q = u q exactly.
     """
-    found, near = np.array(u - np.log(one_plus_u)), np.flatnonzero(np.abs(u) < SERIES_RADIUS)
-    u = np.ravel(u)[near]
     q = u / (2 + u)
     square = q * q
     tail = square * (2 / 15)
     for k in (13, 11, 9, 7, 5, 3):
         tail += 2 / k
         tail *= square
-    found.flat[near] = q * (u - tail)
-    return found
+    return np.where(np.abs(u) < SERIES_RADIUS, q * (u - tail), u - np.log(one_plus_u))
 
 
 def exact_sum(terms: np.ndarray) -> np.ndarray:

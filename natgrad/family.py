@@ -156,20 +156,23 @@ class Family(ABC):
         ends = [arrays.real(v, n, (..., self.dim)) for v, n in ((theta0, "theta0"), (theta1, "theta1"))]
         shape = arrays.broadcast(theta0=ends[0].shape[:-1], theta1=ends[1].shape[:-1])
         rows = [np.broadcast_to(theta, (*shape, self.dim)).reshape(-1, self.dim) for theta in ends]
-        blocks, step = [], max(16, BLOCK // self.dim)
-        for start in range(0, len(rows[0]), step):
-            near, far = (theta[start : start + step].T.copy() for theta in rows)
+
+        def block(near, far):
             (_, p), (_, q) = self._inside(near, "theta0"), self._inside(far, "theta1")
             with np.errstate(all="ignore"):
-                kl, moved = self._kl(p, q, far - near), (near != far).any(axis=0)
-                blocks.append(arrays.in_range(kl, "theta0", "theta1", source=lambda moved=moved: moved))
-        return np.concatenate(blocks).reshape(shape)[()]
+                kl, moved = self._kl(p, q, far - near), lambda: (near != far).any(axis=0)
+                return arrays.in_range(kl, "theta0", "theta1", source=moved)
+
+        step = max(16, BLOCK // self.dim)
+        parts = (slice(start, start + step) for start in range(0, len(rows[0]), step))
+        return np.concatenate([block(*(theta[part].T.copy() for theta in rows)) for part in parts]).reshape(shape)[()]
 
     def _inside(self, theta: np.ndarray, name: str) -> tuple[np.ndarray, Sequence]:
         """θ, given coordinates first, as it is and unpacked, or raise if it is out of range."""
         size = np.abs(theta)
-        outside = (size > LARGEST) | ((size < 1 / LARGEST) & (size > 0))
-        arrays.outside(theta, outside, name, f"be zero or between {1 / LARGEST:.0e} and {LARGEST:.0e} in size")
+        if not 1 / LARGEST <= size.min() <= size.max() <= LARGEST:
+            outside = (size > LARGEST) | ((size < 1 / LARGEST) & (size > 0))
+            arrays.outside(theta, outside, name, f"be zero or between {1 / LARGEST:.0e} and {LARGEST:.0e} in size")
         with np.errstate(all="ignore"):
             return theta, self._unpack(theta, name)
 
