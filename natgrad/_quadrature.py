@@ -61,8 +61,7 @@ def _mean(f: Callable, nodes: np.ndarray, weights: np.ndarray, name: str, square
         wanted = f"return one value for each of {w.size} observations"
         arrays.must(fits, name, wanted, f"the shape of what it returns is {shape}")
         arrays.must(arrays.all_finite(values), name, "give finite values to average", "one of them is not finite")
-        with np.errstate(over="ignore"):
-            found, size = found + product(w, values), size + product(w, np.abs(values))
+        found, size = found + product(w, values), size + product(w, np.abs(values))
     return found, arrays.in_range(size, name)
 
 

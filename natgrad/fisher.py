@@ -31,11 +31,7 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     _, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
-
-    def scores(x):
-        with np.errstate(all="ignore"):
-            return filled(family._score(unpacked, x))
-
+    scores = lambda x: filled(family._score(unpacked, x))
     return arrays.in_range(family._expect(unpacked, scores, "theta", square=True), "theta")
 
 
@@ -55,8 +51,7 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
 
     def second(x):
         log_prob = lambda t: family._log_prob(family._unpack(t, "theta"), x)
-        with np.errstate(all="ignore"):
-            return np.stack([_hessian(log_prob, theta, each, "theta") for each in (steps, halves)], axis=1)
+        return np.stack([_hessian(log_prob, theta, each, "theta") for each in (steps, halves)], axis=1)
 
     # ln p has derivatives of order one in these units, and rounding errors that are a part of them.
     found, again = -family._expect(unpacked, second, "theta", scale=10 / np.outer(unit, unit))
