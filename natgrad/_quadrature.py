@@ -19,11 +19,11 @@ NODES = 4096
 MOST, MOST_NODES, COARSE = 100, 1e5, 0.64
 
 
-def expectation(rules: Sequence, f: Callable, name: str, point: str, *, apart: bool, square=False, scale=0.0):
+def expectation(rules: Sequence, f: Callable, name: str, point: str, *, apart: bool, square=False):
     """E[f], shape (...), for an f that takes K nodes, shape (..., K), to K values, shape (K, ...).
 
     If `square`, E[f fᵀ] for an f that gives an array (n, K). If `apart`, the bulk of a density has to be told apart by
-    float64. Rules agree up to parts of E|f|, or of the scale of what f would be but for its own rounding errors.
+    float64. Rules agree up to parts of E|f|.
     """
     for _, weights in rules:
         found = f"that finds {weights.sum():.12g}"
@@ -34,7 +34,7 @@ def expectation(rules: Sequence, f: Callable, name: str, point: str, *, apart: b
         told_apart(np.abs(bulk).max(axis=-1), np.ptp(bulk, axis=-1), point)
     means = [_mean(f, *rule, name, square) for rule in rules]
     (first, _), (last, size) = means[0], means[-1]
-    excess = np.abs(last - first) - TOLERANCE * np.maximum(size, scale)
+    excess = np.abs(last - first) - TOLERANCE * size
     if (excess > 0).any():
         (one, other), worst = (rules[0][1].size, rules[-1][1].size), np.argmax(excess)
         found = f"rules of {one} and {other} nodes give {first.flat[worst]:.10g} and {last.flat[worst]:.10g}"

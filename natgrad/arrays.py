@@ -151,8 +151,7 @@ def count(value, name: str, smallest: int = 1) -> int:
 
 def instance(value, name: str, kind: type):
     """Return `value` if it is of this kind."""
-    if not isinstance(value, kind):
-        raise TypeError(f"`{name}` must be a {kind.__name__}, but it is a {type(value).__name__}.")
+    must(isinstance(value, kind), name, f"be a {kind.__name__}", f"it is a {type(value).__name__}", TypeError)
     return value
 
 

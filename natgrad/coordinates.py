@@ -63,14 +63,12 @@ class Reparametrized(Family):
         return inner, theta, phi
 
     def _score(self, phi, x):
-        jacobian, score = self._jacobian(phi), self.family._score(phi[0], x)
-        return [sum(j * s for j, s in zip(jacobian[:, i], score, strict=True)) for i in range(self.dim)]
+        return np.einsum("ij...,i...->j...", self._jacobian(phi), filled(self.family._score(phi[0], x)))
 
     def _fisher(self, phi):
-        jacobian = self._jacobian(phi)
-        half = np.einsum("ij...,jb...->ib...", filled(self.family._fisher(phi[0])), jacobian)
-        found = 0.5 * np.einsum("ia...,ib...->ab...", jacobian, half)
-        return found + found.swapaxes(0, 1)
+        jacobian, fisher = self._jacobian(phi), filled(self.family._fisher(phi[0]))
+        found = np.einsum("ia...,ij...,jb...->ab...", jacobian, fisher, jacobian)
+        return 0.5 * (found + found.swapaxes(0, 1))
 
     def _kl(self, phi0, phi1, step):
         difference = filled(self.coordinates.difference(phi0[2], phi1[2], step))

@@ -48,13 +48,9 @@ def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
     unit = family._unit(unpacked)
     theta, steps, place = _steps(theta, unit, HESSIAN_STEP, "theta")
     halves = np.rint(steps / 2 / place) * place
-
-    def second(x):
-        log_prob = lambda t: family._log_prob(family._unpack(t, "theta"), x)
-        return np.stack([_hessian(log_prob, theta, each, "theta") for each in (steps, halves)], axis=1)
-
-    # ln p has derivatives of order one in these units, and rounding errors that are a part of them.
-    found, again = -family._expect(unpacked, second, "theta", scale=10 / np.outer(unit, unit))
+    # The mean of the Hessian is the Hessian of the mean, which is over x ~ p_θ wherever ln p is taken.
+    log_prob = lambda t: family._expect(unpacked, lambda x: family._log_prob(family._unpack(t, "theta"), x), "theta")
+    found, again = (-_hessian(log_prob, theta, each, "theta") for each in (steps, halves))
     widths = np.sqrt(np.abs(found.diagonal()))
     off = np.abs(again - found) > MOST_ERROR * np.outer(widths, widths)
     if off.any():

@@ -19,7 +19,7 @@ def directional_derivative(gradient: ArrayLike, u: ArrayLike, norm: Norm) -> np.
     np.float64(2.4)
     """
     gradient, u = arrays.instance(norm, "norm", Norm)._vectors(gradient=gradient, u=u)
-    _refuse_zero(norm, "direction", u=u)
+    _refuse_zero(norm, "u", u, "direction")
     axes = norm._last
     with np.errstate(all="ignore"):
         length = arrays.in_range(np.asarray(norm._norm(u)), "u", source=lambda: True)
@@ -58,12 +58,11 @@ def steepest_direction(gradient: ArrayLike, norm: Norm) -> np.ndarray:
     0.99
     """
     (gradient,) = arrays.instance(norm, "norm", Norm)._vectors(gradient=gradient)
-    _refuse_zero(norm, "steepest direction", gradient=gradient)
+    _refuse_zero(norm, "gradient", gradient, "steepest direction")
     return norm._checked(norm._steepest, len(norm._shape), True, gradient=gradient)
 
 
-def _refuse_zero(norm: Norm, lacking: str, **value) -> None:
-    ((name, v),) = value.items()
+def _refuse_zero(norm: Norm, name: str, v: np.ndarray, lacking: str) -> None:
     zero = ~v.any(axis=norm._last)
     many = f"{np.count_nonzero(zero)} of its {zero.size} vectors are zero and have"
     found = f"{many if zero.ndim else 'it is zero and has'} no {lacking}"
