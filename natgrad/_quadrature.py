@@ -13,8 +13,6 @@ from . import arrays
 TOLERANCE = 1e-9
 # Nodes of at least this part of the largest weight are the bulk of a density, whose width is to have so many places.
 BULK, PLACES = 1e-3, 1e3
-# So many nodes are looked at in one go, which bounds the memory of an expectation.
-NODES = 4096
 # How many nodes Gauss and Hermite's rules have at most in one dimension, and in all; the coarser rule's part of that.
 MOST, MOST_NODES, COARSE = 100, 1e5, 0.64
 
@@ -49,20 +47,17 @@ def told_apart(size: np.ndarray, width: np.ndarray, name: str) -> None:
 
 
 def _mean(f: Callable, nodes: np.ndarray, weights: np.ndarray, name: str, square: bool) -> tuple:
-    # Σ w f and Σ w |f|, or Σ w f fᵀ and Σ w |f| |f|ᵀ, in blocks.
-    found = size = np.float64(0)
-    product = lambda w, v: (v * w) @ v.T if square else np.tensordot(w, v, 1)
-    for start in range(0, weights.size, NODES):
-        w, values = weights[start : start + NODES], f(nodes[..., start : start + NODES])
-        # The mean of a condition, such as x == 1, is its probability.
-        condition = getattr(values, "dtype", None) == np.bool_
-        values = arrays.numbers(values.astype(float) if condition else values, name)
-        shape, fits = values.shape, values.ndim and values.shape[-1 if square else 0] == w.size
-        wanted = f"return one value for each of {w.size} observations"
-        arrays.must(fits, name, wanted, f"the shape of what it returns is {shape}")
-        arrays.must(arrays.all_finite(values), name, "give finite values to average", "one of them is not finite")
-        found, size = found + product(w, values), size + product(w, np.abs(values))
-    return found, arrays.in_range(size, name)
+    # Σ w f and Σ w |f|, or Σ w f fᵀ and Σ w |f| |f|ᵀ.
+    values = f(nodes)
+    # The mean of a condition, such as x == 1, is its probability.
+    condition = getattr(values, "dtype", None) == np.bool_
+    values = arrays.numbers(values.astype(float) if condition else values, name)
+    shape, fits = values.shape, values.ndim and values.shape[-1 if square else 0] == weights.size
+    wanted = f"return one value for each of {weights.size} observations"
+    arrays.must(fits, name, wanted, f"the shape of what it returns is {shape}")
+    arrays.must(arrays.all_finite(values), name, "give finite values to average", "one of them is not finite")
+    mean = lambda v: (v * weights) @ v.T if square else np.tensordot(weights, v, 1)
+    return mean(values), arrays.in_range(mean(np.abs(values)), name)
 
 
 @lru_cache(maxsize=4)

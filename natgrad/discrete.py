@@ -84,12 +84,9 @@ class Softmax(Family):
     def _unpack(self, theta, name):
         """The logits, the logarithms of the probabilities of all outcomes, and these, one row each."""
         logits = np.concatenate([np.zeros_like(theta[:1]), theta])
-        # With m the likeliest, ln pᵢ = (θᵢ − θₘ) − ln(1 + Σ exp(θⱼ − θₘ)) over j ≠ m.
-        likeliest = logits.argmax(axis=0)[None]
-        gaps = logits - np.take_along_axis(logits, likeliest, 0)
-        odds = np.exp(gaps)
-        np.put_along_axis(odds, likeliest, 0, 0)
-        others = arrays.in_range(odds.sum(axis=0), name, source=lambda: True)
+        # With m the likeliest, ln pᵢ = (θᵢ − θₘ) − ln(1 + Σ exp(θⱼ − θₘ)) over j ≠ m, all but the largest.
+        gaps = logits - logits.max(axis=0)
+        others = arrays.in_range(np.sort(np.exp(gaps), axis=0)[:-1].sum(axis=0), name, source=lambda: True)
         logs = gaps - np.log1p(others)
         return logits, logs, np.exp(logs)
 
