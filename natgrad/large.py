@@ -166,7 +166,8 @@ class MatrixFree(Metric):
         # In units in which G is nearly even. Steps are orthogonal in this metric: each adds the square of its length to
         # ‖v‖², and takes as much from the square of the error. What the last of them have added tells what is still to
         # come. Then again for what is left of g, until what that adds, the error, is a small part of all.
-        scale, size = self._units**2, np.abs(g).max() or 1.0
+        wanted = f"let conjugate gradients converge to a relative error of {self._tolerance:.2g}"
+        scale, size, told = self._units**2, np.abs(g).max() or 1.0, "it is {:.2g} after {} iterations".format
         v, left, total, iterations, last = np.zeros(self.dim), g / size, 0.0, 0, np.inf
         while True:
             residual, direction, gains = left, scale * left, []
@@ -182,13 +183,9 @@ class MatrixFree(Metric):
                 recent = sum(gains[-max(FEWEST, len(gains) // PART) :])
                 if len(gains) > FEWEST and recent <= (self._tolerance / 3) ** 2 * total:
                     break
-                self._go_on(iterations < self._iterations, np.sqrt(recent / total), iterations)
+                arrays.must(iterations < self._iterations, "matvec", wanted, told(np.sqrt(recent / total), iterations))
             error = float(np.sqrt(sum(gains) / total)) if gains else 0.0
             if error <= self._tolerance:
                 return Solution(size * v, iterations, error)
-            self._go_on(error <= last / 2, error, iterations)
+            arrays.must(error <= last / 2, "matvec", wanted, told(error, iterations))
             last, left = error, g / size - self._product(v)
-
-    def _go_on(self, useful: bool, error: float, iterations: int) -> None:
-        wanted = f"let conjugate gradients converge to a relative error of {self._tolerance:.2g}"
-        arrays.must(useful, "matvec", wanted, f"it is {error:.2g} after {iterations} iterations")
