@@ -14,7 +14,6 @@ BLOCK = 2**17
 
 @cache
 def _lapack(n: int):
-    # The module of scipy, or None.
     if n > SMALL and find_spec("scipy"):
         from scipy.linalg import lapack
 

@@ -1,7 +1,4 @@
-"""Expectations by rules, which are nodes and weights. The evidence for one is that two rules agree.
-
-The second of them also sees more of the tails.
-"""
+"""Expectations by rules, which are nodes and weights. The evidence for one is that two rules agree."""
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache

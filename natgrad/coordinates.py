@@ -109,8 +109,7 @@ gaussian_mean_log_scale = Coordinates(
     lambda mu, log: [[1, 0], [0, -2 * np.exp(-2 * log)]],
     lambda p, q, step: [step[0], np.exp(-2 * p[1]) * np.expm1(-2 * step[1])],
 )
-#: For `Gaussian`, natural parameters (μτ, −τ/2), the factors of x and x² in the exponent. As many digits as μ/σ has
-#: are lost.
+#: For `Gaussian`, natural parameters (μτ, −τ/2), the factors of x and x². As many digits as μ/σ has are lost.
 gaussian_natural = Coordinates(
     "gaussian_natural",
     ("mu_tau", "minus_half_tau"),

@@ -6,8 +6,7 @@ from . import arrays
 from ._special import exact_sum, log_factorial_excess, u_minus_log1p
 from .family import Family
 
-# How many counts it is possible to sum over; what is below these logarithms is not looked at by the one and the other
-# of two rules.
+# How many counts it is possible to sum over, and the logarithms below which two rules don't look at them.
 MOST_COUNTS = 1e9
 COARSE_FALL, FALL = 150.0, 300.0
 

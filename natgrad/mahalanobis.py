@@ -1,7 +1,4 @@
-"""More metrics, and their doors (sections 2.1 and 2.2): a covariance, a frame and scores are different matrices.
-
-Each has a function of its own, so that nobody inverts the wrong one.
-"""
+"""More metrics (sections 2.1 and 2.2). Covariance, frame and scores have a door each: nobody inverts the wrong one."""
 
 from __future__ import annotations
 
