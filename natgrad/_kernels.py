@@ -37,13 +37,14 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     """L⁻¹ of lower triangles. No row is mixed with one below it: small ones stay accurate beside large ones."""
     if factor.ndim == 2 and (lapack := _lapack(len(factor))):
         return lapack.dtrtri(factor, lower=1)[0]
-    # Row by row, of all matrices at once: their axes come last, so that the innermost loops are long.
-    lower = np.moveaxis(factor, (-2, -1), (0, 1)).copy()
-    inverse = np.zeros_like(lower)
-    for i in range(len(lower)):
-        inverse[i, i] = 1 / lower[i, i]
-        inverse[i, :i] = -np.einsum("p...,pm...->m...", lower[i, :i], inverse[:i, :i]) * inverse[i, i]
-    return np.moveaxis(inverse, (0, 1), (-2, -1))
+    # Transposed, the axes of many matrices come last, so that the innermost loops are long.
+    upper = factor.T.copy()
+    inverse = np.zeros_like(upper)
+    for i in range(len(upper)):
+        inverse[i, i] = 1 / upper[i, i]
+        if i:
+            inverse[:i, i] = -np.einsum("p...,mp...->m...", upper[:i, i], inverse[:i, :i]) * inverse[i, i]
+    return inverse.T
 
 
 def solve(factor: np.ndarray, g: np.ndarray) -> np.ndarray | None:
