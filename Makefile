@@ -194,9 +194,10 @@ page/node_modules/checks: page/package-lock.json | .venv/installed
 	$(BIN)/npm --prefix page ci
 	@touch page/node_modules/installed $@
 
-# What runs the cells in the reader's browser. Downloads 106 MB, but only when Pyodide or what is done with it changes.
+# What runs the cells in the reader's browser. Downloads up to 106 MB, but only when Pyodide or what is done with it changes.
 page/run/python/lock.json: page/node_modules/installed page/run/assemble_python.py page/run/compile_python.mjs
 	$(BIN)/python page/run/assemble_python.py
 
 clean:
-	rm -rf .venv _build page/node_modules page/run/python .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__
+	rm -rf .venv _build page/node_modules page/run/python .hypothesis .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -r {} +

@@ -13,6 +13,7 @@ import frame
 import nbformat
 import publishing
 from live_cells import WHEEL, archive
+from natgrad.figures import DRAGGABLE
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.errors import ExtensionError
 
@@ -231,7 +232,7 @@ def plain_code(cell, book, page):
         output.data = {
             kind: alt or text if kind == "text/plain" else text
             for kind, text in output.data.items()
-            if not kind.startswith("application/vnd.natgrad")
+            if kind != DRAGGABLE
         }
     words = f"{caption}\n\n*The picture in words:* {alt}" if alt else caption
     return [copy, new_markdown_cell(words, id=f"{cell.id}-caption"[-64:])]
