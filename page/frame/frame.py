@@ -71,8 +71,9 @@ SPARED = {
     "togglebutton.css": "toggle-hidden",
 }
 
-# Files that no page asks for.
+# Files that no page asks for; .buildinfo would be another one on another date.
 UNUSED = [
+    ".buildinfo",
     "_static/**/*.map",
     "_static/**/fontawesome.js*",
     "_static/**/*.ttf",
