@@ -23,7 +23,7 @@ endif
 .DELETE_ON_ERROR:
 # With -j one message would drown in the others.
 .NOTPARALLEL:
-.PHONY: foreign help book pdf slides serve test check-page chromium java tex bench mutants record lock clean nbgrader teacher bibtex browsers nginx
+.PHONY: foreign help book pdf slides serve test check-page same chromium java tex bench mutants record lock clean nbgrader teacher bibtex browsers nginx
 
 help:
 	@echo "make book     build the book and say where to open it"
@@ -47,10 +47,12 @@ book: _build/html/index.html
 # The old pages go first, so that no page outlives its source.
 # After a failed build .DELETE_ON_ERROR removes index.html, so that it is not taken for one that is up to date.
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going --all
+# Two builds in one folder wait for each other, where there is flock. A server may read what they make, whatever the umask.
+ALONE := $(if $(shell which flock),flock .venv/installed)
 NEEDED := .venv/installed page/node_modules/installed page/run/python/lock.json $(SOURCES)
 _build/html/index.html: $(NEEDED)
-	rm -rf _build
-	$(BUILD)
+	$(ALONE) sh -c 'rm -rf _build && $(BUILD)'
+	chmod -R u=rwX,go=rX _build/html
 
 pdf: _build/html/natural-gradients.pdf
 	@echo "Open $(CURDIR)/$<"
@@ -74,8 +76,17 @@ CHECKS := $(wildcard page/*/check_*.mjs)
 QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_accessibility.mjs %/check_layout.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
 check = printf "%s\n" $(1) | xargs -n 1 -P $(2) $(BIN)/node
 
-check-page: book chromium java bibtex browsers nginx
+check-page: same chromium java bibtex browsers nginx
 	@export EVERY=answer; $(call check,$(CHECKS),1)
+
+# What is committed gives the same pages, byte for byte, in another place, with another umask and another date.
+same: book
+	rm -rf _build/clone
+	umask 077 && git clone --quiet . _build/clone
+	ln -s $(CURDIR)/page/node_modules _build/clone/page/
+	ln -s $(CURDIR)/page/run/python _build/clone/page/run/
+	cd _build/clone && SOURCE_DATE_EPOCH=1 $(CURDIR)/$(BUILD) > build.log
+	diff --recursive --brief _build/html _build/clone/_build/html
 
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
 # Debian has a Chromium without a window, which is quicker; any other will do.
@@ -194,9 +205,10 @@ page/node_modules/checks: page/package-lock.json | .venv/installed
 	$(BIN)/npm --prefix page ci
 	@touch page/node_modules/installed $@
 
-# What runs the cells in the reader's browser. Downloads 106 MB, but only when Pyodide or what is done with it changes.
+# What runs the cells in the reader's browser. Downloads up to 106 MB, but only when Pyodide or what is done with it changes.
 page/run/python/lock.json: page/node_modules/installed page/run/assemble_python.py page/run/compile_python.mjs
 	$(BIN)/python page/run/assemble_python.py
 
 clean:
-	rm -rf .venv _build page/node_modules page/run/python .hypothesis .pytest_cache .ruff_cache __pycache__ natgrad/__pycache__ tests/__pycache__
+	rm -rf .venv _build page/node_modules page/run/python .hypothesis .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -r {} +

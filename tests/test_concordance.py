@@ -145,7 +145,7 @@ def test_lines_of_the_drawing_cross_no_statement():
 
 
 def test_the_filter_knows_every_verdict():
-    css = (CHAPTERS / "_static" / "book.css").read_text(encoding="utf-8")
+    css = (publishing.ROOT / "page" / "registry" / "concordance.css").read_text(encoding="utf-8")
     for source, signs in concordance.SIGNS.items():
         for verdict in signs:
             assert f'form:has([value="{verdict}"]:checked) ~ section div.statement:not(.{verdict}, :target)' in css

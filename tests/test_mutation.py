@@ -1,4 +1,6 @@
-"""The ledger of mutants that nothing can notice speaks of code that is there."""
+"""The ledger of mutants that nothing can notice, and the results that pages show, speak of code that is there."""
+
+import json
 
 import ledger
 
@@ -7,6 +9,12 @@ TEXT = ledger.PATH.read_text(encoding="utf-8")
 
 def test_no_entry_of_the_ledger_speaks_of_code_that_is_gone():
     assert not list(ledger.gone(ledger.read(TEXT))), "python tests/mutation/ledger.py strikes these out"
+
+
+def test_results_are_of_modules_and_chapters_that_exist():
+    results = json.loads(ledger.PATH.with_name("results.json").read_text(encoding="utf-8"))
+    for part, pattern in {"package": "natgrad/{}.py", "cells": "chapters/{}.ipynb"}.items():
+        assert not [name for name in results[part] if not (ledger.ROOT / pattern.format(name)).exists()]
 
 
 def test_entries_whose_code_is_gone_are_found():

@@ -81,6 +81,18 @@ await twoAtATime(views, async ({ path, width }) => {
     await there.goBack({ waitUntil: "networkidle" });
     const again = await there.locator(`[id="${last}"]`).boundingBox();
     if (!(Math.abs(again?.y - box?.y) <= 5)) problem(`going back shows #${last} at ${again?.y}, not at ${box?.y}`);
+    // A reader in the middle of a page stays there after a reload, and End reaches its end.
+    const place = () => there.evaluate(() => [scrollY, document.documentElement.scrollHeight - scrollY - innerHeight]);
+    await there.evaluate(() => scrollTo({ top: document.documentElement.scrollHeight / 2, behavior: "instant" }));
+    await there.waitForTimeout(300);
+    const [before] = await place();
+    await there.reload({ waitUntil: "networkidle" });
+    const [after] = await place();
+    if (Math.abs(after - before) > 5) problem(`a reload goes from ${before} to ${after}`);
+    await there.keyboard.press("End");
+    await there.waitForTimeout(1000); // it may scroll smoothly
+    const [, short] = await place();
+    if (short > 5) problem(`End is ${short} short of the end`);
     await there.close();
   }
 });

@@ -2,8 +2,7 @@
 
 import { launch, pages, report, serve, settle, twoAtATime, watch } from "../browser.mjs";
 
-// Bytes over the wire, compressed, before anything is run; chapters 4 to 7 have most figures.
-const most = (path) => 1024 * (/^chapters\/[4-7]_/.test(path) ? 500 : 350);
+const MOST = 350 * 1024; // bytes over the wire, compressed, before anything is run
 
 const { url, close } = await serve();
 const browser = await launch();
@@ -22,7 +21,7 @@ await twoAtATime(pages(), async (path) => {
     (sum, size) => sum + size.responseBodySize + size.responseHeadersSize,
     0,
   );
-  if (weight > most(path)) found.push(`${Math.round(weight / 1024)} KiB`);
+  if (weight > MOST) found.push(`${Math.round(weight / 1024)} KiB`);
   const { ids, links } = await page.evaluate(() => ({
     ids: [...document.querySelectorAll("[id]")].map(({ id }) => id),
     links: [...document.querySelectorAll('main a[href*="#"], nav a[href*="#"]')].map(

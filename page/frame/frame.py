@@ -44,6 +44,8 @@ ASSETS = {
     "katex/katex.min.css": KATEX / "dist" / "katex.min.css",
     "katex/katex.min.js": KATEX / "dist" / "katex.min.js",  # loaded only when a cell shows mathematics
     "fonts.css": FRAME / "fonts.css",
+    "print.css": PAGE / "print" / "print.css",
+    "concordance.css": PAGE / "registry" / "concordance.css",
     "scrolling.js": FRAME / "scrolling.js",
     "search.js": FRAME / "search.js",
     "katex/LICENSE": KATEX / "LICENSE",
@@ -56,7 +58,7 @@ ASSETS = {
 # Scripts and style sheets of single pages: path in _static -> the text that a page that needs it contains.
 # (What every page loads stands in _config.yml, as html_css_files and html_js_files.)
 SCRIPTS = {"figures.js": "natgrad-figure"}
-STYLES = {"figures.css": "natgrad-figure"}
+STYLES = {"figures.css": "natgrad-figure", "concordance.css": 'class="note-graph'}
 
 # What extensions put on every page although few need it -> the text that a page that needs it contains.
 SPARED = {
@@ -69,8 +71,9 @@ SPARED = {
     "togglebutton.css": "toggle-hidden",
 }
 
-# Files that no page asks for.
+# Files that no page asks for; .buildinfo would be another one on another date.
 UNUSED = [
+    ".buildinfo",
     "_static/**/*.map",
     "_static/**/fontawesome.js*",
     "_static/**/*.ttf",

@@ -1,5 +1,6 @@
 // Sets mathematics: each line of the standard input is a JSON string of LaTeX and whether it is displayed,
 // each line of the standard output is the JSON string of its HTML, or an object that says what is wrong.
+// Not by sphinxcontrib-katex, which prerenders too, because what KaTeX writes is not all valid and is mended on the way.
 
 import { createInterface } from "node:readline";
 import katex from "katex";

@@ -2,7 +2,7 @@
 
 import { launch, pages, report, serve, settle, twoAtATime } from "../browser.mjs";
 
-const WIDTH = 680; // of A4 between the margins that book.css leaves, in CSS pixels
+const WIDTH = 680; // of A4 between the margins that print.css leaves, in CSS pixels
 
 // What is wrong with the page as it is printed. Runs in the page.
 function look() {

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BOOK, report, serve } from "../browser.mjs";
-import { browsers } from "../drive.mjs";
+import { browsers } from "./drive.mjs";
 
 const CHAPTERS = join(BOOK, "..", "..", "chapters");
 const joined = (text) => (Array.isArray(text) ? text.join("") : text);

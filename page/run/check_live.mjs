@@ -148,6 +148,9 @@ const claims = {
     await write(2, 'input("name?")');
     await page.keyboard.press("Shift+Enter");
     await cell(2).locator(".cell_output").filter({ hasText: "write the answer into the cell" }).waitFor(ended);
+    await write(2, "%timeit 1 + 1");
+    await page.keyboard.press("Shift+Enter");
+    await cell(2).locator(".cell_output").filter({ hasText: "begins with % is a command to Jupyter" }).waitFor(ended);
     await write(2, "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('after')");
     await page.keyboard.press("Shift+Enter");
     await cell(2).locator(".cell_output img").waitFor(ended);

@@ -16,6 +16,8 @@ from live_cells import WHEEL, archive
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.errors import ExtensionError
 
+from natgrad.figures import DRAGGABLE
+
 README = """\
 The notebooks of the book, {edition}, with their outputs, and natgrad, the package that they use.
 With Python 3.11 or newer, and in a virtual environment if you like:
@@ -231,7 +233,7 @@ def plain_code(cell, book, page):
         output.data = {
             kind: alt or text if kind == "text/plain" else text
             for kind, text in output.data.items()
-            if not kind.startswith("application/vnd.natgrad")
+            if kind != DRAGGABLE
         }
     words = f"{caption}\n\n*The picture in words:* {alt}" if alt else caption
     return [copy, new_markdown_cell(words, id=f"{cell.id}-caption"[-64:])]

@@ -32,6 +32,9 @@ ABSENT = """
 There is no {} in the page. What is there: Python's own library, numpy, sympy, matplotlib and natgrad.
 With everything else this cell runs in Jupyter: the notebook is in the menu at the top of the page.
 """
+COMMAND = """
+A line that begins with {} is a command to Jupyter, not Python, which is all that the page has.
+"""
 
 
 class Outputs:
@@ -163,6 +166,8 @@ def report(error, name):
         package = str(error.name).partition(".")[0]
         if not importlib.util.find_spec(package):
             lines.append(ABSENT.format(package))
+    elif isinstance(error, SyntaxError) and (sign := (error.text or "").strip()[:1]) in {*"%!?"}:
+        lines.append(COMMAND.format(sign))
     outputs.add("error", ename=type(error).__name__, evalue=str(error), traceback=lines)
 
 

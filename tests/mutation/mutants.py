@@ -97,13 +97,13 @@ OTHER = {a: b for pair in PAIRS.split(", ") for a, b in (pair.split(), pair.spli
 # Matrices by name, or transposed, that need not be symmetric.
 MATRIX = re.compile(r"\b([JLMQ][7n]?|frame|factor|triangle|root|quarter|rotation|squeezed|turn)\b|\.m?T\b")
 # What decides how large the parts are that something is computed in, or by which of two ways, and not what it is.
-SPEED = {"SMALL", "LARGE", "BATCH_SIZE", "BLOCK", "TILE", "NODES", "FEW", "_by_lapack", "_block"}
+SPEED = {"SMALL", "BLOCK", "NODES"}
 # Bounds of what is still good enough.
-TOLERANCE = re.compile(r".*_TOLERANCE|.*ROUNDINGS?|ACCURACY")
-KEYWORDS = {"strict", "copy", "clean", "overwrite", "overwrite_b", "maxsize"}
+TOLERANCE = re.compile(r".*TOLERANCE|.*ROUNDINGS?")
+KEYWORDS = {"strict", "copy", "clean", "maxsize"}
 # Functions that don't care for the order of their first two arguments.
 SYMMETRIC = {"allclose", "isclose", "vecdot", "hypot", "maximum", "minimum", "max", "min", "Max", "logaddexp"}
-SYMMETRIC |= {"result_type", "broadcast_shapes", "swapaxes", "product", "_curvature", "minus_log_beta"}
+SYMMETRIC |= {"broadcast_shapes", "swapaxes", "product"}
 # What random numbers are drawn from, and what puts something into a list or another thing that is there.
 GENERATORS = {"rng", "draw", "seed", "dice"}
 PUT = {"append", "extend", "add", "observe", "update", "shuffle"}
@@ -166,7 +166,7 @@ def spared_in_module(tree):
                 yield start(value), end(value)
             case ast.Attribute(value=ast.Name() as part, attr="dtype" | "ndim"):
                 yield start(part), end(part)
-            case ast.Call(func=ast.Attribute(attr="result_type" | "default_rng"), args=parts):
+            case ast.Call(func=ast.Attribute(attr="default_rng"), args=parts):
                 yield from ((start(part), end(part)) for part in parts if isinstance(part, (ast.Name, ast.Constant)))
 
 
