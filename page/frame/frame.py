@@ -349,7 +349,10 @@ def with_mathml(node):
 
 def labels(env):
     """Kind, number, name, page and anchor of what the search finds beside words."""
-    sections, captions = {}, {}
+    doctrees = {page: env.get_doctree(page) for page in sorted(env.found_docs)}
+    boxes = lambda node: isinstance(node, (nodes.figure, nodes.admonition))
+    boxes = {(page, anchor): box for page in doctrees for box in doctrees[page].findall(boxes) for anchor in box["ids"]}
+    sections = {}
     for page, numbers in env.toc_secnumbers.items():
         for entry in env.tocs[page].findall(nodes.reference):
             number = numbers.get(entry["anchorname"])
@@ -357,19 +360,11 @@ def labels(env):
                 anchor = entry["anchorname"][1:]
                 sections[page, anchor] = number = ".".join(map(str, number))
                 yield "Section", number, with_mathml(entry), page, anchor
-    for page in sorted(env.found_docs):
-        doctree = env.get_doctree(page)
-        captions |= {(page, anchor): figure for figure in doctree.findall(nodes.figure) for anchor in figure["ids"]}
-        for paragraph, question in questions(doctree):
-            above, number = paragraph, ""
-            while (above := above.parent) and not number:
-                number = next((sections[page, id_] for id_ in above.get("ids", []) if (page, id_) in sections), "")
-            yield "Question", number, with_mathml(question), page, paragraph["ids"][-1]
     for page, anchor, _ in env.get_domain("std").labels.values():
         number = env.toc_fignumbers.get(page, {}).get("figure", {}).get(anchor)
         if number:
-            caption = captions[page, anchor].next_node(nodes.caption)
-            yield "Figure", ".".join(map(str, number)), with_mathml(caption), page, anchor
+            caption = with_mathml(boxes[page, anchor].next_node(nodes.caption))
+            yield "Figure", ".".join(map(str, number)), caption, page, anchor
     for label, (page, _) in env.get_domain("math").equations.items():
         anchor = nodes.make_id(f"equation-{label}")
         number = env.toc_fignumbers.get(page, {}).get("displaymath", {}).get(anchor)
@@ -379,6 +374,15 @@ def labels(env):
     for name, (page, anchor) in env.get_domain("std").anonlabels.items():
         if found := re.match(r"(?:note|statement)-(\d+)-(\d+[a-z])$", name):
             yield "Statement", ".".join(found.groups()), "", page, anchor
+        if found := re.match(r"self-test-(\d+)-(\d+)$", name):
+            stem = with_mathml(boxes[page, anchor].next_node(nodes.paragraph))
+            yield "Self-test", ".".join(found.groups()), stem, page, anchor
+    for page, doctree in doctrees.items():
+        for paragraph, question in questions(doctree):
+            above, number = paragraph, ""
+            while (above := above.parent) and not number:
+                number = next((sections[page, id_] for id_ in above.get("ids", []) if (page, id_) in sections), "")
+            yield "Question", number, with_mathml(question), page, paragraph["ids"][-1]
 
 
 def extend_search(app):

@@ -1,5 +1,5 @@
 // The search finds sections, equations, figures and statements by number and by name: "2.4", "(2.14)", "eq natural gradient";
-// and the questions that paragraphs begin with, by most of their words.
+// and the questions that paragraphs begin with, and those of self-tests, by most of the words that are asked for.
 // `labels` in the index, from frame.py, are [kind, number, name, document, anchor]. Search is Sphinx's.
 
 const KINDS = { eq: "equation", equ: "equation", fig: "figure", sec: "section", "§": "section" };
@@ -25,23 +25,24 @@ const split = (text) =>
     .filter(Boolean);
 
 function labelled(query) {
-  const words = content(split(query).map((word) => KINDS[word] ?? word));
+  const said = split(query).map((word) => KINDS[word] ?? word);
+  const words = content(said);
   const { labels, docnames, filenames, titles } = Search._index;
   const sections = {};
   const results = [];
   for (const [kind, number, mathml, document, anchor] of labels) {
     const name = formulasAsText(mathml).textContent;
-    const asked = kind === "Question";
-    const named = content(split(name));
-    const known = asked ? named : [kind.toLowerCase(), number, ...split(name)];
+    const [known, named] = [[...split(kind), number, ...split(name)], content(split(name))];
+    const asked = (word) => named.some((one) => one.startsWith(word));
     if (kind === "Section") sections[number] = `${titles[document]} > Section ${number}, ${name}`;
-    const matched = words.filter((word) => known.some((one) => one.startsWith(word))).length;
-    if (asked ? 2 * matched <= words.length : !matched || matched < words.length) continue;
-    const title = asked
-      ? `${sections[number] ?? titles[document]} > ${name}`
-      : `${titles[document]} > ${kind} ${number}${name ? `, ${name}` : ""}`;
+    const most = ["Question", "Self-test"].includes(kind) && 2 * words.filter(asked).length > words.length;
+    if (!words.length || !(most || words.every((word) => known.some((one) => one.startsWith(word))))) continue;
+    const title =
+      kind === "Question"
+        ? `${sections[number] ?? titles[document]} > ${name}`
+        : `${titles[document]} > ${kind} ${number}${name ? `, ${name}` : ""}`;
     // Whole words and numbers first, then names of which little is not in the query.
-    const exact = words.filter((word) => known.includes(word)).length / words.length;
+    const exact = said.filter((word) => known.includes(word)).length / said.length;
     const covered = named.filter((one) => words.some((word) => one.startsWith(word))).length / (named.length || 1);
     const score = 50 * (1 + exact + covered + words.includes(number)) + (kind === "Section");
     results.push([docnames[document], title, anchor && `#${anchor}`, null, score, filenames[document]]);
@@ -61,20 +62,21 @@ Search._parseQuery = (query) => {
 };
 
 // In summaries and names a formula is a line of text: θₖ₊₁ = θₖ + ηF⁻¹g. What would need two dimensions is an ellipsis.
-const ALPHABET = "0123456789+−=()ijknpt⊤";
-const RAISED = [..."⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁱʲᵏⁿᵖᵗᵀ"];
-const LOWERED = [..."₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎ᵢⱼₖₙₚₜ"];
+const ALPHABET = "0123456789+−=()′ijknpt⊤";
+const RAISED = [..."⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾′ⁱʲᵏⁿᵖᵗᵀ"];
+const LOWERED = [..."₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎′ᵢⱼₖₙₚₜ"];
+const BETWEEN = /^[=≈≤≥<>+−→∝∼≠≪≫⇒]$/;
 const ACCENTS = { "^": "\u0302", "~": "\u0303", ˉ: "\u0304", "˙": "\u0307", "¨": "\u0308" };
 
-const grouped = (text) => ([...text].length > 1 && /[^\p{L}\p{N}]/u.test(text) ? `(${text})` : text);
+const grouped = (text) => (/^([\d.]+|\p{L}[\p{M}\p{No}\p{Lm}′]*)$/u.test(text) ? text : `(${text})`);
 
 function shifted(text, alphabet, sign) {
-  const small = [...text].map((letter) => alphabet[ALPHABET.indexOf(letter)]);
+  const small = [...text.replace(/\s/g, "")].map((letter) => alphabet[ALPHABET.indexOf(letter)]);
   return small.every(Boolean) ? small.join("") : `${sign}${grouped(text)}`;
 }
 
 function line(node) {
-  if (node.nodeType === Node.TEXT_NODE) return node.textContent.replace(/[\u2061\u200b]/g, "");
+  if (node.nodeType === Node.TEXT_NODE) return node.textContent.replace(/\u2061/g, " ").replace(/[\u200b\u2063]/g, "");
   const parts = [...node.childNodes].map(line);
   const [first, second, third] = parts;
   switch (node.localName) {
@@ -82,8 +84,10 @@ function line(node) {
       return "";
     case "mtable":
       return "…";
+    case "mspace":
+      return " ";
     case "mo":
-      return /^[=≈≤≥<>+→∝∼≠≪≫⇒]$/.test(first) || (first === "−" && node.previousSibling)
+      return BETWEEN.test(first) && /[^,(]$/.test(node.previousSibling?.textContent ?? "")
         ? ` ${first} `
         : parts.join("");
     case "mfrac":
