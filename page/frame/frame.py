@@ -138,12 +138,14 @@ MENDED = {
     r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r'\1 aria-hidden="true"',
     # The title and the search above the contents belong to a landmark, too.
     r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"',
-    # Words are highlighted from their beginning, those of one or two letters only as a whole, and nothing in a formula.
+    # Words are highlighted from their beginning, those of one or two letters only whole; all of them, and no formula.
     r"val\.toLowerCase\(\)\.indexOf\(text\)": (
         r"val.search(new RegExp(`(?<![\\\\p{L}\\\\p{N}])${text.replace(/[.*+?^${}()|[\\]\\\\]/g, '\\\\$&')}"
         r"${text.length < 3 ? '(?![\\\\p{L}\\\\p{N}])' : ''}`, 'iu'))"
     ),
-    r'"button, select, textarea"': '"button, select, textarea, .nohighlight"',
+    r'"button, select, textarea"(\)\) {\s*)node\.childNodes': (
+        r'"button, select, textarea, .nohighlight"\1[...node.childNodes]'
+    ),
     # Numbers and names of equations and sections are searched, too, before the index is.
     r'(<script [^>]*src="([^"]*)language_data\.js[^"]*"></script>)': r'\1<script defer src="\2search.js"></script>',
     # In the editor of a cell the keys are the editor's.

@@ -87,7 +87,7 @@ function line(node) {
     case "mspace":
       return " ";
     case "mo":
-      return BETWEEN.test(first) && /[^,(]$/.test(node.previousSibling?.textContent ?? "")
+      return BETWEEN.test(first) && /[^,(=[]$/.test(node.previousSibling?.textContent ?? "")
         ? ` ${first} `
         : parts.join("");
     case "mfrac":
@@ -98,14 +98,14 @@ function line(node) {
       return `√${grouped(parts.join(""))}`;
     case "msub":
     case "munder":
-      return first + shifted(second, LOWERED, "_");
+      return first.trimEnd() + shifted(second, LOWERED, "_");
     case "msup":
-      return first + shifted(second, RAISED, "^");
+      return first.trimEnd() + shifted(second, RAISED, "^");
     case "mover":
       return first + (ACCENTS[second] ?? "");
     case "msubsup":
     case "munderover":
-      return first + shifted(second, LOWERED, "_") + shifted(third, RAISED, "^");
+      return first.trimEnd() + shifted(second, LOWERED, "_") + shifted(third, RAISED, "^");
     default:
       return parts.join("");
   }
