@@ -19,6 +19,7 @@ from docutils import nodes
 from fontTools import subset
 from fontTools.ttLib import TTFont
 from sphinx.errors import ExtensionError
+from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.math import get_node_equation_number
 
@@ -138,6 +139,14 @@ MENDED = {
     r'(<i class="theme-switch [^>]*?)\s+title="[^"]*"': r'\1 aria-hidden="true"',
     # The title and the search above the contents belong to a landmark, too.
     r'<div id="pst-primary-sidebar"': '<div id="pst-primary-sidebar" role="complementary" aria-label="The book"',
+    # Words are highlighted from their beginning, those of one or two letters only whole; all of them, and no formula.
+    r"val\.toLowerCase\(\)\.indexOf\(text\)": (
+        r"val.search(new RegExp(`(?<![\\\\p{L}\\\\p{N}])${text.replace(/[.*+?^${}()|[\\]\\\\]/g, '\\\\$&')}"
+        r"${text.length < 3 ? '(?![\\\\p{L}\\\\p{N}])' : ''}`, 'iu'))"
+    ),
+    r'"button, select, textarea"(\)\) {\s*)node\.childNodes': (
+        r'"button, select, textarea, .nohighlight"\1[...node.childNodes]'
+    ),
     # Numbers and names of equations and sections are searched, too, before the index is.
     r'(<script [^>]*src="([^"]*)language_data\.js[^"]*"></script>)': r'\1<script defer src="\2search.js"></script>',
     # In the editor of a cell the keys are the editor's.
@@ -311,17 +320,54 @@ def add_what_the_page_needs(app, pagename, templatename, context, doctree):
         context[files] = [file for file in context[files] if needed(file, body)]
 
 
+def questions(doctree):
+    """Paragraphs that begin with an emphasised question, and that question."""
+    for paragraph in doctree.findall(nodes.paragraph):
+        first = next(iter(paragraph.children), None)
+        if isinstance(first, nodes.emphasis) and first.astext().endswith("?"):
+            yield paragraph, first
+
+
+class QuestionsHaveAnchors(SphinxTransform):
+    default_priority = 880  # when labels and implicit targets have their own
+
+    def apply(self):
+        for paragraph, question in questions(self.document):
+            anchor = nodes.make_id(f"question-{question.astext()}")
+            if anchor in self.document.ids:
+                logging.getLogger(__name__).warning("`%s` is there twice", anchor, location=paragraph)
+            self.document.ids[anchor] = paragraph
+            paragraph["ids"].append(anchor)
+
+
+def with_mathml(node):
+    """The text of a node; its formulas are MathML, which the search reads as it reads those of pages."""
+    if isinstance(node, nodes.math):
+        found = re.search(r"<math.*?</math>", typeset(node.astext(), False), re.DOTALL)
+        return re.sub(r"<annotation.*?</annotation>", "", found[0], flags=re.DOTALL)
+    if isinstance(node, nodes.Text):
+        return html.escape(node.astext(), quote=False)
+    return "".join(with_mathml(child) for child in node.children)
+
+
 def labels(env):
     """Kind, number, name, page and anchor of what the search finds beside words."""
+    doctrees = {page: env.get_doctree(page) for page in sorted(env.found_docs)}
+    boxes = lambda node: isinstance(node, (nodes.figure, nodes.admonition))
+    boxes = {(page, anchor): box for page in doctrees for box in doctrees[page].findall(boxes) for anchor in box["ids"]}
+    sections = {}
     for page, numbers in env.toc_secnumbers.items():
         for entry in env.tocs[page].findall(nodes.reference):
             number = numbers.get(entry["anchorname"])
             if number:
-                yield "Section", ".".join(map(str, number)), entry.astext(), page, entry["anchorname"][1:]
-    for page, anchor, title in env.get_domain("std").labels.values():
+                anchor = entry["anchorname"][1:]
+                sections[page, anchor] = number = ".".join(map(str, number))
+                yield "Section", number, with_mathml(entry), page, anchor
+    for page, anchor, _ in env.get_domain("std").labels.values():
         number = env.toc_fignumbers.get(page, {}).get("figure", {}).get(anchor)
         if number:
-            yield "Figure", ".".join(map(str, number)), title, page, anchor
+            caption = with_mathml(boxes[page, anchor].next_node(nodes.caption))
+            yield "Figure", ".".join(map(str, number)), caption, page, anchor
     for label, (page, _) in env.get_domain("math").equations.items():
         anchor = nodes.make_id(f"equation-{label}")
         number = env.toc_fignumbers.get(page, {}).get("displaymath", {}).get(anchor)
@@ -331,6 +377,15 @@ def labels(env):
     for name, (page, anchor) in env.get_domain("std").anonlabels.items():
         if found := re.match(r"(?:note|statement)-(\d+)-(\d+[a-z])$", name):
             yield "Statement", ".".join(found.groups()), "", page, anchor
+        if found := re.match(r"self-test-(\d+)-(\d+)$", name):
+            stem = with_mathml(boxes[page, anchor].next_node(nodes.paragraph))
+            yield "Self-test", ".".join(found.groups()), stem, page, anchor
+    for page, doctree in doctrees.items():
+        for paragraph, question in questions(doctree):
+            above, number = paragraph, ""
+            while (above := above.parent) and not number:
+                number = next((sections[page, id_] for id_ in above.get("ids", []) if (page, id_) in sections), "")
+            yield "Question", number, with_mathml(question), page, paragraph["ids"][-1]
 
 
 def extend_search(app):
@@ -440,7 +495,8 @@ def finish(app, error):
         for path in folder.glob(pattern):
             path.unlink()
     extend_search(app)
-    for path in sorted([*folder.rglob("*.html"), *folder.glob("_static/scripts/*.js")]):
+    scripts = [*folder.glob("_static/scripts/*.js"), folder / "_static" / "sphinx_highlight.js"]
+    for path in sorted([*folder.rglob("*.html"), *scripts]):
         page = path.read_text(encoding="utf-8")
         if path.name == "404.html":  # which is shown at any address
             page = LOCAL.sub(rf"\g<1>{urlsplit(app.config.html_baseurl).path.rstrip('/')}/", page)
@@ -470,6 +526,7 @@ def setup(app):
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
     app.connect("builder-inited", copy_assets)
     app.connect("doctree-resolved", keep_together)
+    app.add_transform(QuestionsHaveAnchors)
     app.connect("html-collect-pages", not_found)
     app.connect("html-page-context", add_what_the_page_needs, priority=900)  # after what the extensions add
     app.connect("build-finished", finish, priority=900)  # when all others have put their files there
