@@ -35,7 +35,18 @@ FACES = (
     "code-pro-latin-400-normal",
 )
 FONTS = [f"fonts/source-{face}.woff2" for face in FACES]
-FORMULAS = ["katex/fonts/KaTeX_Main-Regular-used.woff2", "katex/fonts/KaTeX_Math-Italic-used.woff2"]
+# Font of KaTeX's -> what a page that shows it contains: each that came later would have all formulas laid out again.
+FORMULAS = {
+    "Main-Regular": 'class="katex"',
+    "Math-Italic": 'class="katex"',
+    "Size1-Regular": "delimsizing size1|delim-size1|small-op",
+    "Size2-Regular": "delimsizing size2|large-op",
+    "Size3-Regular": "delimsizing size3",
+    "Size4-Regular": "delimsizing size4|delim-size4",
+    "Caligraphic-Regular": "mathcal",
+    "AMS-Regular": "amsrm|mathbb",
+}
+FOLD = re.compile(r"<details(?:(?!<details).)*?</details>", re.DOTALL)
 
 # What is copied into the book's _static folder: path there -> what is copied.
 # A folder goes with all that is in it. Nothing here is loaded by itself.
@@ -108,6 +119,12 @@ MENDED = {
     r'\s*<!-- So that users can add custom icons -->\s*<script src="[^"]*/fontawesome\.js[^"]*"></script>': "",
     # Scripts that the page does not wait for need no head start before its style sheets.
     r'<link rel="preload" as="script"[^>]*>\s*': "",
+    # Names and punctuation have the colour of all code: a third of a chapter's elements.
+    r'<span class="[npw]">([^<]*)</span>': r"\1",
+    # To ask where something is has the page laid out; before the first paint its fonts may not be there.
+    r'"loading"!=document\.readyState\?(\w)\(\):document\.addEventListener\("DOMContentLoaded",\1\)': (
+        r"requestAnimationFrame(\1)"
+    ),
     # The page is shown before its scripts are run; their order stays.
     r'<script (?![^>]*(?:defer|type="module"))([^>]*)src=': r"<script \1defer src=",
     # Light or dark is known before the first paint, so that nothing is painted twice.
@@ -301,7 +318,11 @@ def add_what_the_page_needs(app, pagename, templatename, context, doctree):
     if doctree is not None:
         context["metatags"] += describe(app, context, doctree)
     context.setdefault("metatags", "")
-    for font in FONTS + FORMULAS * ('class="katex"' in body):
+    shown, folds = body, True
+    while folds:  # from the innermost
+        shown, folds = FOLD.subn("", shown)
+    formulas = [f"katex/fonts/KaTeX_{font}-used.woff2" for font, sign in FORMULAS.items() if re.search(sign, shown)]
+    for font in FONTS + formulas:
         address = context["pathto"](f"_static/{font}", 1)
         context["metatags"] += f'<link rel="preload" as="font" type="font/woff2" href="{address}" crossorigin>\n'
     for files in ("script_files", "css_files"):
