@@ -86,6 +86,7 @@ UNUSED = [
     "_static/**/fontawesome.js*",
     "_static/**/*.ttf",
     "_static/**/*macros.html",
+    "_static/copybutton_funcs.js",
     "_static/locales/**/*.*",
 ]
 
@@ -425,7 +426,7 @@ def join(app):
     Slides have theirs, which single figures share.
     """
     folder, named = Path(app.outdir, "_static"), lambda tag, page: [name for _, name in tag.findall(page)]
-    kinds = {"page": {}, "deck": {}}
+    kinds, joined = {"page": {}, "deck": {}}, set()
     for path in sorted(Path(app.outdir).rglob("*.html")):
         page = path.read_text(encoding="utf-8")
         if styles := named(STYLE, page):
@@ -446,6 +447,12 @@ def join(app):
             page = replace_by_one(page, STYLE, styles, style, '\n<link rel="stylesheet" href="{}">')
             page = replace_by_one(page, SCRIPT, scripts, script, '\n<script defer src="{}"></script>')
             path.write_text(page, encoding="utf-8")
+        joined.update(styles, scripts)
+    # What no page asks for by itself any more isn't published.
+    pages = "".join(path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html"))
+    for name in joined.union(SPARED):
+        if f"_static/{name}" not in pages:
+            (folder / name).unlink()
 
 
 def finish(app, error):
