@@ -36,7 +36,18 @@ FACES = (
     "code-pro-latin-400-normal",
 )
 FONTS = [f"fonts/source-{face}.woff2" for face in FACES]
-FORMULAS = ["katex/fonts/KaTeX_Main-Regular-used.woff2", "katex/fonts/KaTeX_Math-Italic-used.woff2"]
+# Font of KaTeX's -> what a page that shows it contains: each that came later would have all formulas laid out again.
+FORMULAS = {
+    "Main-Regular": 'class="katex"',
+    "Math-Italic": 'class="katex"',
+    "Size1-Regular": "delimsizing size1|delim-size1|small-op",
+    "Size2-Regular": "delimsizing size2|large-op",
+    "Size3-Regular": "delimsizing size3",
+    "Size4-Regular": "delimsizing size4|delim-size4",
+    "Caligraphic-Regular": "mathcal",
+    "AMS-Regular": "amsrm|mathbb",
+}
+FOLD = re.compile(r"<details(?:(?!<details).)*?</details>", re.DOTALL)
 
 # What is copied into the book's _static folder: path there -> what is copied.
 # A folder goes with all that is in it. Nothing here is loaded by itself.
@@ -79,6 +90,7 @@ UNUSED = [
     "_static/**/fontawesome.js*",
     "_static/**/*.ttf",
     "_static/**/*macros.html",
+    "_static/copybutton_funcs.js",
     "_static/locales/**/*.*",
 ]
 
@@ -112,6 +124,12 @@ MENDED = {
     r'\s*<!-- So that users can add custom icons -->\s*<script src="[^"]*/fontawesome\.js[^"]*"></script>': "",
     # Scripts that the page does not wait for need no head start before its style sheets.
     r'<link rel="preload" as="script"[^>]*>\s*': "",
+    # Names and punctuation have the colour of all code: a third of a chapter's elements.
+    r'<span class="[npw]">([^<]*)</span>': r"\1",
+    # To ask where something is has the page laid out; before the first paint its fonts may not be there.
+    r'"loading"!=document\.readyState\?(\w)\(\):document\.addEventListener\("DOMContentLoaded",\1\)': (
+        r"requestAnimationFrame(\1)"
+    ),
     # The page is shown before its scripts are run; their order stays.
     r'<script (?![^>]*(?:defer|type="module"))([^>]*)src=': r"<script \1defer src=",
     # Light or dark is known before the first paint, so that nothing is painted twice.
@@ -313,7 +331,11 @@ def add_what_the_page_needs(app, pagename, templatename, context, doctree):
     if doctree is not None:
         context["metatags"] += describe(app, context, doctree)
     context.setdefault("metatags", "")
-    for font in FONTS + FORMULAS * ('class="katex"' in body):
+    shown, folds = body, True
+    while folds:  # from the innermost
+        shown, folds = FOLD.subn("", shown)
+    formulas = [f"katex/fonts/KaTeX_{font}-used.woff2" for font, sign in FORMULAS.items() if re.search(sign, shown)]
+    for font in FONTS + formulas:
         address = context["pathto"](f"_static/{font}", 1)
         context["metatags"] += f'<link rel="preload" as="font" type="font/woff2" href="{address}" crossorigin>\n'
     for files in ("script_files", "css_files"):
@@ -462,7 +484,7 @@ def join(app):
     Slides have theirs, which single figures share.
     """
     folder, named = Path(app.outdir, "_static"), lambda tag, page: [name for _, name in tag.findall(page)]
-    kinds = {"page": {}, "deck": {}}
+    kinds, joined = {"page": {}, "deck": {}}, set()
     for path in sorted(Path(app.outdir).rglob("*.html")):
         page = path.read_text(encoding="utf-8")
         if styles := named(STYLE, page):
@@ -483,6 +505,12 @@ def join(app):
             page = replace_by_one(page, STYLE, styles, style, '\n<link rel="stylesheet" href="{}">')
             page = replace_by_one(page, SCRIPT, scripts, script, '\n<script defer src="{}"></script>')
             path.write_text(page, encoding="utf-8")
+        joined.update(styles, scripts)
+    # What no page asks for by itself any more isn't published.
+    pages = "".join(path.read_text(encoding="utf-8") for path in Path(app.outdir).rglob("*.html"))
+    for name in joined.union(SPARED):
+        if f"_static/{name}" not in pages:
+            (folder / name).unlink()
 
 
 def finish(app, error):

@@ -500,6 +500,7 @@
     #enqueue(choose) {
       const session = this.#session; // what was asked of a Python that has been stopped is not run
       this.controls.classList.add("active");
+      document.documentElement.style.scrollPaddingTop = "6rem"; // below them
       this.allButton.hidden = true;
       this.aboveButton.hidden = this.hasExercises;
       this.stopButton.hidden = false;
