@@ -226,10 +226,12 @@ def set_formula(node, display):
 def keep_together(app, doctree, docname):
     """A browser would break the line between a formula and the comma after it."""
     for node in list(doctree.findall(nodes.math)):
+        if isinstance(node.parent, nodes.reference) and len(node.parent) == 1:
+            node = node.parent
         parent, after = node.parent, node.parent.index(node) + 1
         follows = parent[after] if after < len(parent) else None
         mark = isinstance(follows, nodes.Text) and re.match(r"[.,;:!?)\u2019\u201d]+", follows)
-        if mark and set_formula(node, False).count('class="katex-base"') == 1:
+        if mark:
             parent[after] = nodes.Text(follows[mark.end() :])
             parent[after - 1] = nodes.inline("", "", node, nodes.Text(mark[0]), classes=["unbroken"])
 

@@ -434,7 +434,7 @@ class NoteLinks(SphinxTransform):
         folded = [node for node in lines if node.get("nb_element") == "cell_code"]
         for node in self.document.findall(nodes.Element):
             if node in lines and node not in folded:
-                lines[node] += nodes.Text(": what is stated here, and where it is checked")
+                lines[node] += nodes.Text(": the statement, and its checks")
                 break
 
     def line(self, tags):
