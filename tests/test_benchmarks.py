@@ -76,7 +76,7 @@ def test_a_row_of_times_is_one_line_with_numpy_and_the_best_of_the_others(good):
     first = good["jobs"]["squared_norms"][0]
     first["seconds"]["scipy cdist"], first["ratio"]["scipy cdist"] = 1.5, 1.5
     (line,) = [line for line in benchmarks.times(good).splitlines() if line.startswith(f"| {first['case']} ")]
-    assert line == f"| {first['case']} | 1 s | 1 s (1 ×) | scipy cdist 1.5 s (1.5 ×) |"
+    assert line == f"| {first['case']} | 1 s | 1 s (1\u00a0×) | scipy cdist 1.5 s (1.5\u00a0×) |"
 
 
 @pytest.mark.parametrize("part", benchmarks.PARTS)

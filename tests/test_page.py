@@ -66,7 +66,8 @@ def test_a_formula_keeps_its_comma_and_no_other_loses_its_own():
     paragraph = nodes.paragraph()
     for text in ("a", ".", "a", ".", "a + b", ".", "a", " and so on."):
         paragraph += nodes.Text(text) if text[0] in ". " else nodes.math(text, text)
+    paragraph += [nodes.reference("", "", nodes.math("a", "a")), nodes.Text(", linked")]
     before = paragraph.astext()
     frame.keep_together(None, paragraph, "")
     assert paragraph.astext() == before
-    assert [node.astext() for node in paragraph.findall(nodes.inline)] == ["a.", "a."]
+    assert [node.astext() for node in paragraph.findall(nodes.inline)] == ["a.", "a.", "a,"]

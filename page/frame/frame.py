@@ -255,11 +255,13 @@ def set_formula(node, display):
 
 def keep_together(app, doctree, docname):
     """A browser would break the line between a formula and the comma after it."""
-    for node in list(doctree.findall(nodes.math)):
+    for formula in list(doctree.findall(nodes.math)):
+        linked = isinstance(formula.parent, nodes.reference) and len(formula.parent) == 1
+        node = formula.parent if linked else formula
         parent, after = node.parent, node.parent.index(node) + 1
         follows = parent[after] if after < len(parent) else None
         mark = isinstance(follows, nodes.Text) and re.match(r"[.,;:!?)\u2019\u201d]+", follows)
-        if mark and set_formula(node, False).count('class="katex-base"') == 1:
+        if mark and set_formula(formula, False).count('class="katex-base"') == 1:
             parent[after] = nodes.Text(follows[mark.end() :])
             parent[after - 1] = nodes.inline("", "", node, nodes.Text(mark[0]), classes=["unbroken"])
 

@@ -298,7 +298,7 @@ def times(data):
     for job in dict.fromkeys(job for job, _ in timed(data)):
         lines = []
         for row in (row for name, row in timed(data) if name == job):
-            taken = lambda name, row=row: f"{seconds(row['seconds'][name])} ({short(row['ratio'][name])} ×)"
+            taken = lambda name, row=row: f"{seconds(row['seconds'][name])} ({short(row['ratio'][name])}\u00a0×)"
             numpy, other = by_numpy(row), best_peer(row)
             mine = seconds(row["seconds"]["natgrad"])
             lines.append((row["case"], mine, taken(numpy), f"{other} {taken(other)}" if other else "–"))

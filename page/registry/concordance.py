@@ -425,9 +425,17 @@ class NoteLinks(SphinxTransform):
         for row in read_rows():
             if row["anchor"] in labelled:
                 links.setdefault(labelled[row["anchor"]], []).append(row_tag(row))
+        lines = {}
         for node, tags in links.items():
             if tags:
-                self.place(node, self.line(sorted(set(tags), key=lambda tag: tag.partition("-")[::-1])))
+                lines[node] = self.line(sorted(set(tags), key=lambda tag: tag.partition("-")[::-1]))
+                self.place(node, lines[node])
+        # The first that isn't folded says what such a line is.
+        folded = [node for node in lines if node.get("nb_element") == "cell_code"]
+        for node in self.document.findall(nodes.Element):
+            if node in lines and node not in folded:
+                lines[node] += nodes.Text(": the statement, and its checks")
+                break
 
     def line(self, tags):
         line, named = nodes.paragraph(classes=["note-link"]), ""

@@ -1,4 +1,19 @@
-import { cross, dot, elliptic, Figure, isZero, number, Plane, pNorm, range, swatch, times, vector } from "../figure.js";
+import {
+  apply,
+  cross,
+  dot,
+  elliptic,
+  Figure,
+  inverse,
+  isZero,
+  number,
+  Plane,
+  pNorm,
+  range,
+  swatch,
+  times,
+  vector,
+} from "../figure.js";
 
 customElements.define(
   "natgrad-ball",
@@ -17,6 +32,25 @@ customElements.define(
         max: pNorm(Infinity),
       };
       this.state = { gradient, norm: "Σ" };
+    }
+    /** In the corner behind ∇f, where nothing else comes to. */
+    nameOfTheBall(norm, gradient) {
+      const [right, up] = gradient.map((x) => (x < 0 ? 1 : 0));
+      const way = [2 * right - 1, 2 * up - 1];
+      const corner = [this.plane.x[right], this.plane.y[up]];
+      const leader = [1.08 / norm.length(way), this.plane.y[1] - 0.6].map((length) => times(length, way));
+      const place = [[-4 * way[0], up ? 16 : -7], right ? "end" : "start"];
+      return this.plane.line(leader, "ball fine") + this.plane.text(corner, "steps of length one", "ball", ...place);
+    }
+    /** In the corner between what lies ahead of the step and the contour, as near to its tip as the text has room. */
+    nameOfTheStep(step, gradient, turn) {
+      const [ahead, up] = [this.norms[this.state.norm].natural ? step : gradient, gradient].map((v) =>
+        times(1 / Math.hypot(...v), v),
+      );
+      const walls = [times(turn, [-ahead[1], ahead[0]]), up];
+      const room = walls.map(([x, y], i) => Math.abs(x) * 15 + Math.abs(y) * 6 + [10, 6][i]);
+      const away = apply(inverse(walls), room);
+      return this.plane.text(step, "best", "natural", [away[0], 4.5 - away[1]]);
     }
     controls() {
       const options = Object.fromEntries(Object.keys(this.norms).map((name) => [name, name]));
@@ -38,7 +72,7 @@ customElements.define(
         swatch("natural dotted", "Σ∇<i>f</i>"),
         swatch("natural", "best, ‖<i>u</i>‖ = 1"),
       ];
-      let drawing = plane.cross() + plane.line(norm.ball, "ball area");
+      let drawing = plane.cross() + plane.line(norm.ball, "ball area") + this.nameOfTheBall(norm, gradient);
       if (isZero(gradient)) {
         const rows = [
           ["gradient", names[0], "(0.0, 0.0)", "0.00"],
@@ -69,10 +103,9 @@ customElements.define(
       drawing += best.length > 1 ? plane.line(best, "natural thick") : "";
       for (const step of best) drawing += plane.arrow([0, 0], step, "natural");
       const turn = cross(gradient, best.at(-1)) < 0 ? -1 : 1; // each label on its own side
-      drawing += plane.label([0, 0], gradient, "∇<i>f</i>", "gradient", 20 * turn, 2);
-      drawing += best
-        .map((step) => plane.label([0, 0], step, best.length > 1 ? "" : "<i>u</i>", "natural", -8 * turn))
-        .join("");
+      const invited = String(gradient) === String(this.beginning.gradient);
+      drawing += plane.label([0, 0], gradient, `${invited ? "drag " : ""}∇<i>f</i>`, "gradient", 20 * turn, 2);
+      if (best.length === 1) drawing += this.nameOfTheStep(best[0], gradient, turn);
       const rows = [
         ["gradient", names[0], vector(gradient, 1), number(plainSlope)],
         ["natural", names[1], ...(natural ? [vector(natural, 1), number(slope)] : none)],
