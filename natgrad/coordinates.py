@@ -86,9 +86,8 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
            [0.  , 0.5 ]]))
     """
     arrays.instance(family, "family", Family)
-    names = arrays.instance(coordinates, "coordinates", Coordinates).parameters
-    fits = len(names) == family.dim
-    arrays.must(fits, "coordinates", f"have {family.dim} parameters, as `family`", f"they have {names}")
+    arrays.instance(coordinates, "coordinates", Coordinates)
+    arrays.must(family.parameters == ("mu", "tau"), "family", "be Gaussian()", f"it is {family}")
     return Reparametrized(family, coordinates)
 
 

@@ -129,7 +129,6 @@ class Poisson(Family):
     _score = lambda self, theta, x: [(x - theta[0]) / theta[0]]
     _sample = lambda self, theta, shape, rng: rng.poisson(theta[0], shape).astype(np.float64)
     _fisher = lambda self, theta: [[1 / theta[0]]]
-    _chi2_is_finite = lambda self, p, q: True
 
     def _unpack(self, theta, name):
         # So that it is possible to sum over all counts.

@@ -34,7 +34,7 @@ class Family(ABC):
     - `_sample(theta, shape, rng)`: draws of this shape, which for vectors has another axis in front.
     - `_rules(theta)`: pairs of nodes and weights for expectations, an exact rule, or a good and a better one.
 
-    Of `_discrete`, `_unpack`, `_observation`, `_unit` and `_chi2_is_finite` the defaults may have to be replaced.
+    Of `_discrete`, `_unpack`, `_observation`, `_unit` and `_chi2_is_finite`, all below, the defaults may not do.
     Waiting times, for example, with density r exp(−r x) for x ≥ 0, and their routes from the definitions:
 
     >>> class Waiting(Family):
@@ -78,8 +78,8 @@ class Family(ABC):
         return tuple(theta)
 
     _log_prob = _score = _fisher = _kl = _sample = _rules = abstractmethod(lambda self, *arguments: ...)
-    # Whether E_p[(q/p)²] is finite. In an exponential family: whether it has a member at 2η(q) − η(p).
-    _chi2_is_finite = lambda self, p, q: all(2 * q[i] > p[i] for i in self._positive)
+    # Whether E_p[(q/p)²] is known to be infinite: then it isn't asked of quadrature, which would refuse it.
+    _chi2_is_finite = lambda self, p, q: True
 
     def _unit(self, theta: Sequence) -> np.ndarray:
         """The length over which ln p_θ changes appreciably in each parameter: what numerical derivatives go by."""

@@ -27,6 +27,7 @@ class Gaussian(Family):
     _positive = {1: "precision tau"}
     _rules = lambda self, theta: [(theta[0] + z / np.sqrt(theta[1]), weights) for (z,), weights in hermite(1)]
     _fisher = lambda self, theta: [[theta[1], 0], [0, 0.5 / theta[1] ** 2]]
+    _chi2_is_finite = lambda self, p, q: 2 * q[1] > p[1]
 
     def _log_prob(self, theta, x):
         mu, tau = theta

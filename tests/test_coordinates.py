@@ -55,7 +55,11 @@ WRONG = {"None": None, "a pair": ("mu", "sigma")}
 @pytest.mark.parametrize("name", WRONG)
 def test_what_are_no_coordinates_is_refused(name):
     refuse(lambda: ng.reparametrize(BELL, WRONG[name]), "coordinates")
-    refuse(lambda: ng.reparametrize(COIN, ng.gaussian_mean_scale), "coordinates")
+
+
+def test_coordinates_are_those_of_the_gaussian():
+    for family in COIN, ng.Softmax(3), ng.reparametrize(BELL, ng.gaussian_mean_scale):
+        refuse(lambda family=family: ng.reparametrize(family, ng.gaussian_mean_log_scale), "family")
 
 
 def test_refusals_name_what_the_caller_wrote():

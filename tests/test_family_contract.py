@@ -132,6 +132,22 @@ def test_kl_is_the_mean_log_ratio(family, theta):
 
 
 @everywhere
+def test_chi2_far_away_is_a_mean_or_refused_or_really_infinite(family, theta):
+    for distance in -2.5, 2.5:
+        far = nearby(family, theta, distance)
+        ratio_less_one = lambda x, far=far: np.expm1(family.log_prob(far, x) - family.log_prob(theta, x))
+        try:
+            mean = family.expect(theta, lambda x, f=ratio_less_one: f(x) ** 2)
+        except ValueError:  # out of reach of quadrature: then it is no number
+            try:
+                assert ng.chi2_divergence(family, theta, far) == np.inf
+            except ValueError:
+                pass
+        else:
+            assert_close(ng.chi2_divergence(family, theta, far), mean, QUADRATURE, max(mean, 1.0))
+
+
+@everywhere
 @pytest.mark.parametrize("seed", range(3))
 def test_kl_is_quadratic_up_to_third_order(family, theta, seed):
     steps = 0.02 * 2.0 ** -np.arange(5)
