@@ -271,10 +271,8 @@ const answer = execFileSync(join(FOLDER, "../../.venv/bin/python"), [join(FOLDER
   encoding: "utf8",
 });
 problems.push(...answer.split("\n").filter(Boolean));
-const bytes = ["figures.js", "figures.css"].reduce(
-  (sum, file) => sum + gzipSync(readFileSync(join(BOOK, "_static", file))).length,
-  0,
-);
+const files = [join(BOOK, "_static/figures.js"), join(FOLDER, "figures.css")];
+const bytes = files.reduce((sum, file) => sum + gzipSync(readFileSync(file)).length, 0);
 // What they have in common, and each of them.
 if (bytes > (4 + 1.5 * Object.keys(moves).length) * 1024)
   problems.push(`figures.js and figures.css have ${bytes} bytes, compressed`);
