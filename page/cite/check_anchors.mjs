@@ -1,10 +1,30 @@
 // Addresses and BibTeX entries of single places are copied, and what a link leads to is shown: by mouse and by keyboard.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BOOK, launch, report, serve, settle, watch } from "../browser.mjs";
+import { BOOK, launch, pages, report, serve, settle, watch } from "../browser.mjs";
+
+// Each page with the anchors that could be cited in a version that was published. With `add`, those of this book join
+// them: what a reader is offered beside a heading, an equation, a figure or a name, and what has a label.
+const LIST = new URL("permanent.txt", import.meta.url);
+const LABELS = /^(box|cell|cite|eq|equation|erratum|ex|fig|fine|question|sec|self-test|statement|symbol)-/;
+const permanent = new Map();
+for (const line of readFileSync(LIST, "utf8").trim().split("\n")) {
+  const [path, ...anchors] = line.split(" ");
+  permanent.set(path, anchors);
+}
+if (process.argv.includes("add")) {
+  for (const path of pages().filter((path) => /^(index|chapters\/.*)\.html$/.test(path))) {
+    const html = readFileSync(join(BOOK, path), "utf8");
+    const ids = [...html.matchAll(/\sid="([^"]+)"/g)].map(([, id]) => id);
+    const offered = ids.filter((id) => LABELS.test(id) || html.includes(`class="headerlink" href="#${id}"`));
+    permanent.set(path, [...new Set([...(permanent.get(path) ?? []), ...offered])].sort());
+  }
+  const lines = [...permanent].sort().map(([path, anchors]) => `${[path, ...anchors].join(" ")}\n`);
+  writeFileSync(LIST, lines.join(""));
+}
 
 const { url, close } = await serve();
 const browser = await launch();
@@ -151,10 +171,7 @@ const claims = {
     assert.ok(menu.x >= 0 && menu.x + menu.width <= 390, JSON.stringify(menu));
   },
   async "every address that could be cited before is still one"() {
-    const lines = readFileSync(new URL("permanent.txt", import.meta.url), "utf8")
-      .trim()
-      .split("\n");
-    for (const [path, ...anchors] of lines.map((line) => line.split(" "))) {
+    for (const [path, anchors] of permanent) {
       const html = readFileSync(join(BOOK, path), "utf8");
       assert.deepEqual(
         anchors.filter((anchor) => !html.includes(`id="${anchor}"`)),
