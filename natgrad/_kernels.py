@@ -37,6 +37,15 @@ def inverse_of_lower(factor: np.ndarray) -> np.ndarray:
     """L⁻¹ of lower triangles. No row is mixed with one below it: small ones stay accurate beside large ones."""
     if factor.ndim == 2 and (lapack := _lapack(len(factor))):
         return lapack.dtrtri(factor, lower=1)[0]
+    n = factor.shape[-1]
+    many, step = factor.reshape(-1, n, n), max(1, BLOCK // n**2)
+    out = np.empty(many.shape)
+    for start in range(0, len(many), step):
+        out[start : start + step] = _inverses(many[start : start + step])
+    return out.reshape(factor.shape)
+
+
+def _inverses(factor: np.ndarray) -> np.ndarray:
     # Transposed, the axes of many matrices come last, so that the innermost loops are long.
     upper = factor.T.copy()
     inverse = np.zeros_like(upper)
