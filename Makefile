@@ -33,6 +33,7 @@ help:
 	@echo "make test     check everything: style, package, every stored output of every chapter, book"
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a few minutes"
 	@echo "make check-page  check the pages in a browser: also speed and HTML"
+	@echo "make same     see that another folder, umask and date give the same pages, byte for byte"
 	@echo "make mutants  spoil the mathematics in a few thousand ways and see whether the checks notice: takes an hour, or ONLY=metric"
 	@echo "make nbgrader have the exercises handed out and graded by the real nbgrader: takes ten minutes"
 	@echo "make teacher  write the exercises with all solutions, and a rubric, to _build/teacher"
@@ -47,12 +48,13 @@ book: _build/html/index.html
 # The old pages go first, so that no page outlives its source.
 # After a failed build .DELETE_ON_ERROR removes index.html, so that it is not taken for one that is up to date.
 BUILD := $(BIN)/jupyter-book build . -W -n --keep-going --all
-# Two builds in one folder wait for each other, where there is flock. A server may read what they make, whatever the umask.
+# A server may read them, whatever the umask.
+PAGES := $(BUILD) && chmod -R u=rwX,go=rX _build/html
+# Two builds in one folder wait for each other, where there is flock.
 ALONE := $(if $(shell which flock),flock .venv/installed)
 NEEDED := .venv/installed page/node_modules/installed page/run/python/lock.json $(SOURCES)
 _build/html/index.html: $(NEEDED)
-	$(ALONE) sh -c 'rm -rf _build && $(BUILD)'
-	chmod -R u=rwX,go=rX _build/html
+	$(ALONE) sh -c 'rm -rf _build && $(PAGES)'
 
 pdf: _build/html/natural-gradients.pdf
 	@echo "Open $(CURDIR)/$<"
@@ -62,7 +64,7 @@ _build/html/natural-gradients.pdf: $(NEEDED) | tex
 	rm -rf _build
 	max_print_line=1000 LATEXMKOPTS="-silent -halt-on-error" $(BUILD) --builder pdflatex
 	$(BIN)/python page/print/check_pdf.py
-	$(BUILD) || { rm -f _build/html/index.html; exit 1; }
+	$(PAGES) || { rm -f _build/html/index.html; exit 1; }
 
 slides: book chromium
 	$(BIN)/node page/teach/check_slides.mjs _build/html/chapters/slides
@@ -85,8 +87,9 @@ same: book
 	umask 077 && git clone --quiet . _build/clone
 	ln -s $(CURDIR)/page/node_modules _build/clone/page/
 	ln -s $(CURDIR)/page/run/python _build/clone/page/run/
-	cd _build/clone && SOURCE_DATE_EPOCH=1 $(CURDIR)/$(BUILD) > build.log
+	umask 077 && cd _build/clone && SOURCE_DATE_EPOCH=1 $(CURDIR)/$(PAGES) > build.log
 	diff --recursive --brief _build/html _build/clone/_build/html
+	! find _build/clone/_build/html ! -perm -o=r | grep .
 
 # What the checks need beside the packages, where it isn't there yet: a browser, and Java for the check of the HTML.
 # Debian has a Chromium without a window, which is quicker; any other will do.

@@ -72,9 +72,11 @@ class LowRank(Metric):
             self._excess = kernel.trace() / (count * self._damping)  # of SᵀS/N over λI
             kernel += count * self._damping * np.eye(count)
             arrays.in_range(kernel.diagonal(), "scores", "damping", source=lambda: True)
+            factor = _kernels.cholesky(kernel)
         found = f"the sum of squares of `scores` is {self._excess:.1g} times N damping"
-        arrays.must(self._excess <= arrays.CONDITION, "damping", "be large enough to solve with", found)
-        self._kernel = Dense._from_factor(kernel, _kernels.cholesky(kernel))
+        usable = factor is not None and self._excess <= arrays.CONDITION
+        arrays.must(usable, "damping", "be large enough to solve with", found)
+        self._kernel = Dense._from_factor(kernel, factor)
 
     _traits = lambda self: super()._traits() | {"scores": len(self._scores), "damping": self._damping}
     # G = SᵀS/N + λI, and G⁻¹ = (I − Sᵀ K⁻¹ S)/λ.

@@ -356,9 +356,7 @@ def mutants(path=ROOT / "tests" / "mutation" / "results.json"):
             continue
         share = f"{100 * killed / (killed + survived):.1f}\N{NO-BREAK SPACE}%"
         commits = ", ".join(f"`{commit}`" for commit in sorted({run["commit"] for run in runs.values()}))
-        chapters = ", ".join(name[0] for name in runs if name[0].isdigit())
-        which = f"{part} of chapters {chapters}" if chapters else part
-        text += f"| the {which} | {killed} | {killed + survived} | {share} | {commits} |\n"
+        text += f"| the {part} | {killed} | {killed + survived} | {share} | {commits} |\n"
         survivors += [one for run in runs.values() for one in run["survivors"]]
     if not parts:
         return "It has not been run for this edition yet."
