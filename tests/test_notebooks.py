@@ -126,6 +126,21 @@ def test_cells_are_short(code_cells):
     assert max(len(line) for cell in code_cells for line in cell.source.splitlines()) <= 88
 
 
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_is_read_in_a_sitting(name):
+    """Words of the main line: a formula counts as one; no tables, questions, and names of roles and directives."""
+    text = markdown_of(NOTEBOOKS[name])
+    for apart in (r"(?ms)^:::\{admonition\} Do you have it.*?^:::$", r"(?m)^(\||\(|```|:).*$", r"\{[\w:]+\}"):
+        text = re.sub(apart, "", text)
+    words = re.findall(r"[\w'’.$-]*[\w$][\w'’.$-]*", re.sub(r"(?s)\$\$.+?\$\$|\$.+?\$", "$", text))
+    assert 1000 < len(words) <= (3000 if name.startswith("3_") else 2500)
+    folded = {"hide-cell", "hide-input"}
+    shown = [
+        c.id for c in NOTEBOOKS[name].cells if c.cell_type == "code" and not folded & {*c.metadata.get("tags", ())}
+    ]
+    assert 5 < len(shown) <= 15
+
+
 def modules_in(tree):
     """The packages that a program imports."""
     modules = set()
