@@ -38,7 +38,7 @@ class Metric(Norm):
     """
 
     _kind = "metric"
-    dim: int
+    dim: int = cached_property(lambda self: arrays.must(False, "dim", "be set", f"{type(self).__name__} has none"))
 
     _apply = _solve = abstractmethod(lambda self, v: ...)
 
