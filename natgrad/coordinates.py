@@ -79,6 +79,7 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     """The same densities in other coordinates φ, as a family of its own, whose divergence also keeps its digits nearby.
 
     Of the family `Gaussian`, in one of its `coordinates` below. Logits have a family of their own, `Softmax`.
+    All it is asked for raises a `ValueError` if the width of p_φ is lost in the rounding of θ, as far from zero.
 
     >>> by_scale = reparametrize(Gaussian(), gaussian_mean_scale)
     >>> by_scale, by_scale.fisher([0, 2])

@@ -59,7 +59,8 @@ def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndar
 def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """The quadratic approximation ½‖q − p‖² of KL(p ‖ q) in nats, shape (...), in the Fisher metric at p (section 3.5).
 
-    `metric` is the Fisher metric at p, as `fisher_metric` gives it; p and q have shape (..., dim).
+    `metric` is the Fisher metric at p, as `fisher_metric` gives it; p and q have shape (..., dim). A `ValueError` is
+    raised if ‖q − p‖² leaves the range of float64, but not if q is far away or outside of the family.
 
     >>> kl_quadratic(fisher_metric(Gaussian(), [0, 1]), [0, 1], [0.1, 1.2]).round(12)
     np.float64(0.015)

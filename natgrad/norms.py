@@ -21,6 +21,15 @@ class Norm(ABC):
     with the coordinates in the last axis and any axes before it: `_norm(v)` and `_dual_norm(g)` take the last axis
     away, and `_steepest(g)` gives, for g other than zero, a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the
     centre of them. `_shape` is the shape of a vector, with letters for lengths that may be any.
+
+    >>> class Box(Norm):
+    ...     "How much larger a box would have to be, with these half sides, to reach v."
+    ...     def __init__(self, *sides): self.sides, self._shape = np.array(sides), (len(sides),)
+    ...     def _norm(self, v): return np.abs(v / self.sides).max(axis=-1)
+    ...     def _dual_norm(self, g): return np.abs(g * self.sides).sum(axis=-1)
+    ...     def _steepest(self, g): return np.sign(g) * self.sides
+    >>> steepest_direction([3, -4], Box(1, 2)), Box(1, 2).dual_norm([3, -4])
+    (array([ 1., -2.]), np.float64(11.0))
     """
 
     _kind = "norm"
