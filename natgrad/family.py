@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
+from ._kernels import BLOCK
 from ._quadrature import expectation
 
 # How large a parameter may be, and one over that how small: the inverse of a square still has room.
 LARGEST = 1e100
-# Numbers in a block of parameters: as many as fit into the cache with what is made of them.
-BLOCK = 1 << 15
 
 
 class Family(ABC):
@@ -163,7 +162,7 @@ class Family(ABC):
                 kl, moved = self._kl(p, q, far - near), lambda: (near != far).any(axis=0)
                 return arrays.in_range(kl, "theta0", "theta1", source=moved)
 
-        step = max(16, BLOCK // self.dim)
+        step = max(16, BLOCK // 4 // self.dim)
         parts = (slice(start, start + step) for start in range(0, len(rows[0]), step))
         return np.concatenate([block(*(theta[part].T.copy() for theta in rows)) for part in parts]).reshape(shape)[()]
 

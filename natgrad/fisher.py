@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
+from ._kernels import BLOCK
 from .family import Family, filled
 from .metric import Dense, Metric
 from .taylor import HESSIAN_STEP, MOST_ERROR, _hessian, _steps
-
-# Numbers in a block of draws, which bounds the memory.
-BLOCK = 2**18
 
 
 class Estimate(NamedTuple):
