@@ -1,7 +1,5 @@
 """The same densities in other coordinates: score and Fisher matrix follow by the Jacobian, Jᵀ S and Jᵀ F J."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -32,13 +30,12 @@ class Coordinates(NamedTuple):
 
 
 class Reparametrized(Family):
-    # Unpacked parameters are those of the family, θ and φ.
+    # Of a Gaussian. Unpacked parameters are those of the family, θ and φ.
 
     def __init__(self, family: Family, coordinates: Coordinates):
         self.family, self.coordinates = family, coordinates
-        self.parameters, self.event, self._discrete = coordinates.parameters, family.event, family._discrete
+        self.parameters = coordinates.parameters
 
-    _observation = lambda self, x: self.family._observation(x)
     _log_prob = lambda self, phi, x: self.family._log_prob(phi[0], x)
     _sample = lambda self, phi, shape, rng: self.family._sample(phi[0], shape, rng)
     _rules = lambda self, phi: self.family._rules(phi[0])

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
+from ._quadrature import TOLERANCE
 from .family import Family
 from .metric import Metric
-
-# How far E_p[q/p] may be from one before the rule is known to have missed a part of q.
-MASS_TOLERANCE = 1e-9
 
 
 def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
@@ -82,5 +80,5 @@ def _moments(family: Family, p: Sequence, q: Sequence, powers: np.ndarray) -> np
     difference = lambda x: -np.expm1(family._log_prob(q, x) - family._log_prob(p, x))
     moments = family._expect(p, lambda x: difference(x)[:, None] ** powers, "q", point="p")
     seen = f"of its mass of 1 it sees {1 - moments[0]:.6g}"
-    arrays.must(abs(moments[0]) <= MASS_TOLERANCE, "q", "lie where the quadrature of `p` can see it", seen)
+    arrays.must(abs(moments[0]) <= TOLERANCE, "q", "lie where the quadrature of `p` can see it", seen)
     return moments

@@ -181,7 +181,6 @@ class Dense(Metric):
         return self
 
     _inverse = cached_property(lambda self: _kernels.inverse_of_lower(self._factor))
-
     _apply = lambda self, v: _kernels.products(self._tensor, v)
     _whiten = lambda self, v: _kernels.products(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
     _unwhiten = lambda self, w: _kernels.products(self._inverse.mT, w)

@@ -129,7 +129,6 @@ class Spectral(Norm):
     """
 
     _shape = ("m", "n")
-
     _norm = lambda self, v: np.linalg.svd(v, compute_uv=False)[..., 0]
     _dual_norm = lambda self, g: np.linalg.svd(g, compute_uv=False).sum(axis=-1)
 

@@ -32,7 +32,7 @@ LAYERS = {
     "discrete": {"arrays", "_special", "family"},
     "gaussian": {"arrays", "_kernels", "_quadrature", "_special", "family", "metric"},
     "coordinates": {"arrays", "family", "_quadrature"},
-    "divergence": {"arrays", "family", "metric"},
+    "divergence": {"arrays", "family", "metric", "_quadrature"},
     "taylor": {"arrays"},
     "empirical": {"arrays", "_kernels", "family"},
     "fisher": {"arrays", "_kernels", "family", "metric", "taylor"},
