@@ -22,11 +22,8 @@ class Coordinates(NamedTuple):
     jacobian: Callable
     difference: Callable
 
-    def __repr__(self) -> str:
-        return f"Coordinates({', '.join(self.parameters)})"
-
-    def __reduce__(self) -> str:
-        return self.name  # pickled as the constant of this module that it is
+    __repr__ = lambda self: f"Coordinates({', '.join(self.parameters)})"
+    __reduce__ = lambda self: self.name  # pickled as the constant of this module that it is
 
 
 class Reparametrized(Family):
@@ -41,9 +38,7 @@ class Reparametrized(Family):
     _rules = lambda self, phi: self.family._rules(phi[0])
     _chi2_is_finite = lambda self, p, q: self.family._chi2_is_finite(p[0], q[0])
     _jacobian = lambda self, phi: filled(self.coordinates.jacobian(*phi[2]))
-
-    def __repr__(self) -> str:
-        return repr(self.family).partition("(")[0] + "(" + super().__repr__().partition("(")[2]
+    __repr__ = lambda self: repr(self.family).partition("(")[0] + "(" + super().__repr__().partition("(")[2]
 
     def _unpack(self, phi, name):
         theta, columns = filled(self.coordinates.to_theta(*phi)), phi.reshape(self.dim, -1).T

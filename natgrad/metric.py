@@ -171,9 +171,7 @@ class Dense(Metric):
     def __init__(self, tensor: ArrayLike):
         self._hold(*arrays.positive_definite(tensor, "tensor"))
 
-    @classmethod
-    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray) -> Dense:
-        return cls.__new__(cls)._hold(tensor, factor)
+    _from_factor = classmethod(lambda cls, tensor, factor: cls.__new__(cls)._hold(tensor, factor))
 
     def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> Dense:
         self.batch, self.dim = tensor.shape[:-2], tensor.shape[-1]

@@ -10,9 +10,6 @@ from numpy.typing import ArrayLike
 
 from . import arrays
 
-# In the place of infinity: as an exponent it takes all that is less than one to zero.
-HUGE = 1e300
-
 
 class Norm(ABC):
     """A way to measure vectors by ‖v‖, and covectors (gradients) by ‖g‖* = max {uᵀg : ‖u‖ = 1} (section 1.2).
@@ -97,7 +94,8 @@ class PNorm(Norm):
     def __init__(self, p: float):
         p = arrays.numbers(p, "p")
         arrays.must(p.ndim == 0 and (p >= 1).all(), "p", "be a single number from 1 to infinity", f"it is {p}")
-        self.p, self._q_less_one = float(p), 1 / max(float(p) - 1, 1 / HUGE)  # q − 1 = 1/(p − 1)
+        # q − 1 = 1/(p − 1), and for infinity 1e300: as an exponent it takes all that is less than one to zero.
+        self.p, self._q_less_one = float(p), 1 / max(float(p) - 1, 1e-300)
 
     _traits = lambda self: {"p": self.p}
     _norm = lambda self, v: _length(v, self.p)
