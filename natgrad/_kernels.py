@@ -8,7 +8,7 @@ import numpy as np
 
 # A single matrix larger than this is worth loading scipy for.
 SMALL = 3
-# Numbers in a block: a megabyte, so that a block and what is made of it stay in the cache.
+# Numbers in a block: a megabyte, so that a block stays in the cache; a part of that, if much is made of it.
 BLOCK = 2**17
 
 

@@ -31,8 +31,7 @@ def exact_sum(terms: np.ndarray) -> np.ndarray:
     """
     if len(terms) < 3:  # which is rounded once
         return terms.sum(axis=0)
-    exponent = np.frexp(np.abs(terms).max(axis=0))[1] + len(terms).bit_length()
-    place = np.ldexp(1.0, exponent)
+    place = np.ldexp(1.0, np.frexp(np.abs(terms).max(axis=0))[1] + len(terms).bit_length())
     high = (terms + place) - place
     return high.sum(axis=0) + (terms - high).sum(axis=0)
 

@@ -1,7 +1,5 @@
 """The same densities in other coordinates: score and Fisher matrix follow by the Jacobian, Jᵀ S and Jᵀ F J."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -24,29 +22,23 @@ class Coordinates(NamedTuple):
     jacobian: Callable
     difference: Callable
 
-    def __repr__(self) -> str:
-        return f"Coordinates({', '.join(self.parameters)})"
-
-    def __reduce__(self) -> str:
-        return self.name  # pickled as the constant of this module that it is
+    __repr__ = lambda self: f"Coordinates({', '.join(self.parameters)})"
+    __reduce__ = lambda self: self.name  # pickled as the constant of this module that it is
 
 
 class Reparametrized(Family):
-    # Unpacked parameters are those of the family, θ and φ.
+    # Of a Gaussian. Unpacked parameters are those of the family, θ and φ.
 
     def __init__(self, family: Family, coordinates: Coordinates):
         self.family, self.coordinates = family, coordinates
-        self.parameters, self.event, self._discrete = coordinates.parameters, family.event, family._discrete
+        self.parameters = coordinates.parameters
 
-    _observation = lambda self, x: self.family._observation(x)
     _log_prob = lambda self, phi, x: self.family._log_prob(phi[0], x)
     _sample = lambda self, phi, shape, rng: self.family._sample(phi[0], shape, rng)
     _rules = lambda self, phi: self.family._rules(phi[0])
     _chi2_is_finite = lambda self, p, q: self.family._chi2_is_finite(p[0], q[0])
     _jacobian = lambda self, phi: filled(self.coordinates.jacobian(*phi[2]))
-
-    def __repr__(self) -> str:
-        return repr(self.family).partition("(")[0] + "(" + super().__repr__().partition("(")[2]
+    __repr__ = lambda self: repr(self.family).partition("(")[0] + "(" + super().__repr__().partition("(")[2]
 
     def _unpack(self, phi, name):
         theta, columns = filled(self.coordinates.to_theta(*phi)), phi.reshape(self.dim, -1).T
@@ -79,6 +71,7 @@ def reparametrize(family: Family, coordinates: Coordinates) -> Family:
     """The same densities in other coordinates φ, as a family of its own, whose divergence also keeps its digits nearby.
 
     Of the family `Gaussian`, in one of its `coordinates` below. Logits have a family of their own, `Softmax`.
+    All it is asked for raises a `ValueError` if the width of p_φ is lost in the rounding of θ, as far from zero.
 
     >>> by_scale = reparametrize(Gaussian(), gaussian_mean_scale)
     >>> by_scale, by_scale.fisher([0, 2])

@@ -129,14 +129,12 @@ class Poisson(Family):
     _score = lambda self, theta, x: [(x - theta[0]) / theta[0]]
     _sample = lambda self, theta, shape, rng: rng.poisson(theta[0], shape).astype(np.float64)
     _fisher = lambda self, theta: [[1 / theta[0]]]
+    _observation = lambda self, x: arrays.outside(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
 
     def _unpack(self, theta, name):
         # So that it is possible to sum over all counts.
         arrays.outside(theta, theta > MOST_COUNTS, name, f"have a rate of at most {MOST_COUNTS:.0e}")
         return super()._unpack(theta, name)
-
-    def _observation(self, x):
-        return arrays.outside(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
 
     def _log_prob(self, theta, x):
         # x ln λ − λ − ln x! = −x h(λ/x − 1) − (ln x! − x ln x + x), in which no large terms cancel.

@@ -8,11 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
+from ._quadrature import TOLERANCE
 from .family import Family
 from .metric import Metric
-
-# How far E_p[q/p] may be from one before the rule is known to have missed a part of q.
-MASS_TOLERANCE = 1e-9
 
 
 def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
@@ -59,7 +57,8 @@ def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndar
 def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
     """The quadratic approximation ½‖q − p‖² of KL(p ‖ q) in nats, shape (...), in the Fisher metric at p (section 3.5).
 
-    `metric` is the Fisher metric at p, as `fisher_metric` gives it; p and q have shape (..., dim).
+    `metric` is the Fisher metric at p, as `fisher_metric` gives it; p and q have shape (..., dim). A `ValueError` is
+    raised if ‖q − p‖² leaves the range of float64, but not if q is far away or outside of the family.
 
     >>> kl_quadratic(fisher_metric(Gaussian(), [0, 1]), [0, 1], [0.1, 1.2]).round(12)
     np.float64(0.015)
@@ -81,5 +80,5 @@ def _moments(family: Family, p: Sequence, q: Sequence, powers: np.ndarray) -> np
     difference = lambda x: -np.expm1(family._log_prob(q, x) - family._log_prob(p, x))
     moments = family._expect(p, lambda x: difference(x)[:, None] ** powers, "q", point="p")
     seen = f"of its mass of 1 it sees {1 - moments[0]:.6g}"
-    arrays.must(abs(moments[0]) <= MASS_TOLERANCE, "q", "lie where the quadrature of `p` can see it", seen)
+    arrays.must(abs(moments[0]) <= TOLERANCE, "q", "lie where the quadrature of `p` can see it", seen)
     return moments

@@ -6,10 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
+from ._kernels import BLOCK
 from .family import Family, filled
-
-# Numbers in a block of scores, which with what it takes to compute them stays in the cache.
-BLOCK = 2**15
 
 
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
@@ -57,7 +55,7 @@ class EmpiricalFisher:
         dim = arrays.instance(family, "family", Family).dim
         arrays.must(dim == self.dim, "family", f"have {self.dim} parameters", f"it has {dim}")
         (_, unpacked), x = family._read(theta, "theta", ()), arrays.real(x, "x", (..., *family.event))
-        rows, step, total = x.reshape(-1, *family.event), max(256, BLOCK // self.dim), 0.0
+        rows, step, total = x.reshape(-1, *family.event), max(256, BLOCK // 4 // self.dim), 0.0
         with np.errstate(all="ignore"):
             for start in range(0, len(rows), step):
                 part = family._first(rows[start : start + step])

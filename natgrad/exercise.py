@@ -59,10 +59,8 @@ def check(*names: str, instances: int = 20, seconds: float = 10, without: tuple[
         except AssertionError as wrong:
             raise NotRight(f"{wrong or 'That is not right yet.'}{_unused(names, answers)}") from None
         except _TooLong:
-            raise NotRight(
-                f"Stopped after {seconds:g} seconds of computing: does {_listed(names)} have a loop that never ends, "
-                "or do more than is asked?"
-            ) from None
+            loop = f"does {_listed(names)} have a loop that never ends, or do more than is asked?"
+            raise NotRight(f"Stopped after {seconds:g} seconds of computing: {loop}") from None
         except Exception as error:
             raise NotRight(_broken(names, answers, error)) from None
         print(f"Right{f' on {instances} fresh instances' if instances > 1 else ''}: {_listed(names)}.\n", end="")

@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
+from ._kernels import BLOCK
 from ._quadrature import expectation
 
 # How large a parameter may be, and one over that how small: the inverse of a square still has room.
 LARGEST = 1e100
-# Numbers in a block of parameters: as many as fit into the cache with what is made of them.
-BLOCK = 1 << 15
 
 
 class Family(ABC):
@@ -23,9 +22,9 @@ class Family(ABC):
     `theta` has shape (..., dim), and observations `x` have shape (..., *event), with leading axes that broadcast.
     `parameters` are the names of the coordinates of θ. They have to be zero or between 1e-100 and 1e100 in size.
 
-    To write a family, name its parameters, say which of them are positive, and give six hooks. There, θ comes as one
-    array for each parameter, and of vectors x the coordinates are the first axis; all other axes broadcast. Nothing may
-    be written to but `step`. Results out of range are refused for you.
+    To write a family, name its parameters and give the first six of these hooks; the others have defaults. There, θ
+    comes as one array for each parameter, and of vectors x the coordinates are the first axis; all other axes
+    broadcast. Nothing may be written to but `step`. Results out of range are refused for you.
 
     - `_log_prob(theta, x)`: ln p.
     - `_score(theta, x)`: its derivatives, a list.
@@ -33,9 +32,14 @@ class Family(ABC):
     - `_kl(theta0, theta1, step)`: the divergence, for arrays of one axis; `step` is θ₁ − θ₀.
     - `_sample(theta, shape, rng)`: draws of this shape, which for vectors has another axis in front.
     - `_rules(theta)`: pairs of nodes and weights for expectations, an exact rule, or a good and a better one.
+    - `_positive`: what the parameters are called that have to be positive, by their indices.
+    - `_discrete`: True if observations are whole numbers, of which many may be the same.
+    - `_unpack(theta, name)`: θ as the other hooks get it, or raise if it is outside; by default, by `_positive`.
+    - `_observation(x)`: x, or raise if it is impossible.
+    - `_unit(theta)`: the length in each parameter over which ln p changes appreciably: what differences go by.
+    - `_chi2_is_finite(p, q)`: False where E_p[(q/p)²] is infinite: quadrature, which can't find it, isn't asked.
 
-    Of `_discrete`, `_unpack`, `_observation`, `_unit` and `_chi2_is_finite`, all below, the defaults may not do.
-    Waiting times, for example, with density r exp(−r x) for x ≥ 0, and their routes from the definitions:
+    For example waiting times, with density r exp(−r x) for x ≥ 0, and their routes from the definitions:
 
     >>> class Waiting(Family):
     ...     parameters, _positive = ("rate",), {0: "rate"}
@@ -55,9 +59,10 @@ class Family(ABC):
 
     parameters: tuple[str, ...]
     event: tuple[int, ...] = ()
-    _discrete = False  # whether observations are whole numbers, of which many may be the same
-    _positive: dict[int, str] = {}  # which coordinates have to be positive, and what they are called
-    _observation = lambda self, x: x  # or raise, if it is impossible
+    _discrete = False
+    _positive: dict[int, str] = {}
+    _observation = lambda self, x: x
+    _chi2_is_finite = lambda self, p, q: True
     # Observations with their coordinates first, and last.
     _first = lambda self, x: self._observation(np.moveaxis(x, -1, 0) if self.event else x)
     _last = lambda self, x: np.moveaxis(x, 0, -1) if self.event else x
@@ -72,17 +77,13 @@ class Family(ABC):
         return len(self.parameters)
 
     def _unpack(self, theta: np.ndarray, name: str) -> Sequence[np.ndarray]:
-        """The form in which the hooks want θ, given coordinates first; raise if it is outside of the family."""
         for i, label in self._positive.items():
             arrays.outside(theta[i], theta[i] <= 0, name, f"have a positive {label}")
         return tuple(theta)
 
     _log_prob = _score = _fisher = _kl = _sample = _rules = abstractmethod(lambda self, *arguments: ...)
-    # Whether E_p[(q/p)²] is known to be infinite: then it isn't asked of quadrature, which would refuse it.
-    _chi2_is_finite = lambda self, p, q: True
 
     def _unit(self, theta: Sequence) -> np.ndarray:
-        """The length over which ln p_θ changes appreciably in each parameter: what numerical derivatives go by."""
         with np.errstate(all="ignore"):
             unit = 1 / np.sqrt(np.einsum("ii...->i...", filled(self._fisher(theta))))
         for i in self._positive:
@@ -161,7 +162,7 @@ class Family(ABC):
                 kl, moved = self._kl(p, q, far - near), lambda: (near != far).any(axis=0)
                 return arrays.in_range(kl, "theta0", "theta1", source=moved)
 
-        step = max(16, BLOCK // self.dim)
+        step = max(16, BLOCK // 4 // self.dim)
         parts = (slice(start, start + step) for start in range(0, len(rows[0]), step))
         return np.concatenate([block(*(theta[part].T.copy() for theta in rows)) for part in parts]).reshape(shape)[()]
 

@@ -8,12 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
+from ._kernels import BLOCK
 from .family import Family, filled
 from .metric import Dense, Metric
 from .taylor import HESSIAN_STEP, MOST_ERROR, _hessian, _steps
-
-# Numbers in a block of draws, which bounds the memory.
-BLOCK = 2**18
 
 
 class Estimate(NamedTuple):
@@ -25,6 +23,8 @@ class Estimate(NamedTuple):
 
 def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
     """F = E[SSᵀ] of a family at one `theta`, shape (dim,), from the definition: the mean outer product of the score.
+
+    A `ValueError` is raised if quadrature can't find it, as `Family.expect` says.
 
     >>> fisher_information(Gaussian(), [0, 2]).round(6)
     array([[2.   , 0.   ],
@@ -89,6 +89,8 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
 
 def fisher_metric(family: Family, theta: ArrayLike) -> Metric:
     """The metric G = F(θ) of a family at `theta`, shape (..., dim): a small step is √(2 KL) long (section 3.5).
+
+    A `ValueError` is raised if F is singular up to rounding, as for `Dense`.
 
     >>> fisher_metric(Gaussian(), [0, 1]).solve([1, 1])
     array([1., 2.])

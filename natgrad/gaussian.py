@@ -11,8 +11,6 @@ from .family import Family
 from .metric import Dense
 
 LOG_2PI = math.log(2 * math.pi)
-# Precisions are close if they differ by less than this part of the first.
-CLOSE = 0.5
 
 
 class Gaussian(Family):
@@ -59,6 +57,10 @@ class MultivariateGaussian(Family):
     np.float64(0.5)
     """
 
+    _rules = lambda self, theta: [((theta[0] + theta[1]._unwhiten(z.T)).T, weights) for z, weights in hermite(self.n)]
+    _covariance = lambda self, metric: metric._inverse.mT @ metric._inverse  # Σ = P⁻¹ = L⁻ᵀ L⁻¹
+    _chi2_is_finite = lambda self, p, q: np.linalg.eigvalsh(2 * q[1]._tensor - p[1]._tensor)[0] > 0
+
     def __init__(self, n: int):
         self.n = arrays.count(n, "n")
         self.event, self._lower = (self.n,), np.tril_indices(self.n)
@@ -76,9 +78,6 @@ class MultivariateGaussian(Family):
         matrix, (i, j) = np.empty((*triangle.shape[1:], self.n, self.n)), self._lower
         matrix[..., i, j] = matrix[..., j, i] = np.moveaxis(triangle, 0, -1)
         return matrix
-
-    def _covariance(self, metric):
-        return metric._inverse.mT @ metric._inverse  # Σ = P⁻¹ = L⁻ᵀ L⁻¹
 
     def _log_prob(self, theta, x):
         mean, metric = theta
@@ -98,9 +97,6 @@ class MultivariateGaussian(Family):
         told_apart(np.abs(mean), widths, "theta")
         return np.moveaxis(mean + metric._unwhiten(rng.standard_normal((*shape, self.n))), -1, 0)
 
-    def _rules(self, theta):
-        return [((theta[0] + theta[1]._unwhiten(z.T)).T, weights) for z, weights in hermite(self.n)]
-
     def _fisher(self, theta):
         # P for the mean; for entries ij and kl of P, ½ (Σik Σjl + Σil Σjk), again doubled off the diagonal.
         s, n, (i, j) = self._covariance(theta[1]), self.n, self._lower
@@ -116,9 +112,6 @@ class MultivariateGaussian(Family):
         change = metric0._inverse @ self._symmetric(step[self.n :]) @ metric0._inverse.mT
         values, ratios = np.linalg.eigvalsh(change).T, metric1._factor[:, i, i] / metric0._factor[:, i, i]
         far = values.sum(axis=0) - 2 * np.log(ratios).sum(axis=1)
-        close = np.abs(values).max(axis=0) < CLOSE
+        close = np.abs(values).max(axis=0) < 0.5
         found = np.where(close, u_minus_log1p(values, 1 + values).sum(axis=0), far)
         return 0.5 * (found + metric1._squared_norm(step[: self.n].T))
-
-    def _chi2_is_finite(self, p, q):
-        return bool(np.linalg.eigvalsh(2 * q[1]._tensor - p[1]._tensor)[0] > 0)

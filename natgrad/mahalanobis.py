@@ -80,7 +80,7 @@ def from_frame(frame: ArrayLike) -> Metric:
     >>> from_frame([[4, 1], [2, 3]]).squared_norm([3, 4]).round(12)
     np.float64(1.25)
     """
-    return Dual(_of_columns(arrays.real(frame, "frame", (..., "n", "n")).mT, 1, "frame", "be invertible"))
+    return Dual(_of_columns(arrays.real(frame, "frame", (..., "n", "n")).mT, 1, "frame", "be invertible", "rows"))
 
 
 def from_scores(scores: ArrayLike) -> Metric:
@@ -96,10 +96,10 @@ def from_scores(scores: ArrayLike) -> Metric:
     scores = arrays.real(scores, "scores", (..., "N", "n"))
     count, dim = scores.shape[-2:]
     arrays.must(count >= dim, "scores", "have at least as many rows as columns", f"its shape is {scores.shape}")
-    return _of_columns(scores, count, "scores", "have independent columns")
+    return _of_columns(scores, count, "scores", "have independent columns", "columns")
 
 
-def _of_columns(a: np.ndarray, count: int, name: str, wanted: str) -> Dense:
+def _of_columns(a: np.ndarray, count: int, name: str, wanted: str, scaled: str) -> Dense:
     # The metric AᵀA / count of an A with independent columns, shape (..., N, n).
     with np.errstate(all="ignore"):
         tensor = a.mT @ a / count
@@ -107,8 +107,11 @@ def _of_columns(a: np.ndarray, count: int, name: str, wanted: str) -> Dense:
         r = np.linalg.qr(a, mode="r")
         r *= np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None] / math.sqrt(count)
         squares = arrays.in_range(np.diagonal(tensor, axis1=-2, axis2=-1), name, source=lambda: a.any(axis=-2))
+        arrays.must((squares > 0).all(), name, wanted, "its smallest singular value is 0")
         # The condition number of R is the root of that of RᵀR.
-        if not (squares > 0).all() or not _kernels.well_conditioned(r.mT, arrays.CONDITION**2):
-            found = f"its smallest singular value is {np.linalg.svd(r, compute_uv=False).min():.6g}"
-            arrays.must(False, name, wanted, found)
+        if not _kernels.well_conditioned(r.mT, arrays.CONDITION**2):
+            values = np.linalg.svd(r / np.sqrt(squares)[..., None, :], compute_uv=False)
+            most = (values[..., 0] / values[..., -1]).max()
+            found = f"scaled to {scaled} of length one its condition number is {most:.2g}"
+            arrays.must(False, name, f"{wanted} beyond rounding", found)
     return Dense._from_factor(tensor, r.mT)

@@ -38,7 +38,7 @@ class Metric(Norm):
     """
 
     _kind = "metric"
-    dim: int
+    dim: int = cached_property(lambda self: arrays.must(False, "dim", "be set", f"{type(self).__name__} has none"))
 
     _apply = _solve = abstractmethod(lambda self, v: ...)
 
@@ -171,9 +171,7 @@ class Dense(Metric):
     def __init__(self, tensor: ArrayLike):
         self._hold(*arrays.positive_definite(tensor, "tensor"))
 
-    @classmethod
-    def _from_factor(cls, tensor: np.ndarray, factor: np.ndarray) -> Dense:
-        return cls.__new__(cls)._hold(tensor, factor)
+    _from_factor = classmethod(lambda cls, tensor, factor: cls.__new__(cls)._hold(tensor, factor))
 
     def _hold(self, tensor: np.ndarray, factor: np.ndarray) -> Dense:
         self.batch, self.dim = tensor.shape[:-2], tensor.shape[-1]
@@ -181,7 +179,6 @@ class Dense(Metric):
         return self
 
     _inverse = cached_property(lambda self: _kernels.inverse_of_lower(self._factor))
-
     _apply = lambda self, v: _kernels.products(self._tensor, v)
     _whiten = lambda self, v: _kernels.products(self._factor.mT, v)  # |Lᵀv|² = vᵀGv
     _unwhiten = lambda self, w: _kernels.products(self._inverse.mT, w)

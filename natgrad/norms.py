@@ -10,9 +10,6 @@ from numpy.typing import ArrayLike
 
 from . import arrays
 
-# In the place of infinity: as an exponent it takes all that is less than one to zero.
-HUGE = 1e300
-
 
 class Norm(ABC):
     """A way to measure vectors by ‖v‖, and covectors (gradients) by ‖g‖* = max {uᵀg : ‖u‖ = 1} (section 1.2).
@@ -21,6 +18,15 @@ class Norm(ABC):
     with the coordinates in the last axis and any axes before it: `_norm(v)` and `_dual_norm(g)` take the last axis
     away, and `_steepest(g)` gives, for g other than zero, a u with ‖u‖ = 1 and uᵀg = ‖g‖*; if there are several, the
     centre of them. `_shape` is the shape of a vector, with letters for lengths that may be any.
+
+    >>> class Box(Norm):
+    ...     "How much larger a box would have to be, with these half sides, to reach v."
+    ...     def __init__(self, *sides): self.sides, self._shape = np.array(sides), (len(sides),)
+    ...     def _norm(self, v): return np.abs(v / self.sides).max(axis=-1)
+    ...     def _dual_norm(self, g): return np.abs(g * self.sides).sum(axis=-1)
+    ...     def _steepest(self, g): return np.sign(g) * self.sides
+    >>> steepest_direction([3, -4], Box(1, 2)), Box(1, 2).dual_norm([3, -4])
+    (array([ 1., -2.]), np.float64(11.0))
     """
 
     _kind = "norm"
@@ -88,7 +94,8 @@ class PNorm(Norm):
     def __init__(self, p: float):
         p = arrays.numbers(p, "p")
         arrays.must(p.ndim == 0 and (p >= 1).all(), "p", "be a single number from 1 to infinity", f"it is {p}")
-        self.p, self._q_less_one = float(p), 1 / max(float(p) - 1, 1 / HUGE)  # q − 1 = 1/(p − 1)
+        # q − 1 = 1/(p − 1), and for infinity 1e300: as an exponent it takes all that is less than one to zero.
+        self.p, self._q_less_one = float(p), 1 / max(float(p) - 1, 1e-300)
 
     _traits = lambda self: {"p": self.p}
     _norm = lambda self, v: _length(v, self.p)
@@ -120,7 +127,6 @@ class Spectral(Norm):
     """
 
     _shape = ("m", "n")
-
     _norm = lambda self, v: np.linalg.svd(v, compute_uv=False)[..., 0]
     _dual_norm = lambda self, g: np.linalg.svd(g, compute_uv=False).sum(axis=-1)
 

@@ -51,7 +51,8 @@ def observed_order(errors: ArrayLike, steps: ArrayLike) -> np.ndarray:
     """The slopes of an error against its step on logarithmic axes, from each step to the next, shape (m - 1,).
 
     An error of order k shows slopes that tend to k. All of them are returned, so that one lucky value decides nothing.
-    `errors` and the `steps` that gave them, shape (m,), are positive; each step differs from the next.
+    `errors` and the `steps` that gave them, shape (m,), are positive; each step differs from the next. A `ValueError`
+    is raised otherwise: an error of zero has no order.
 
     >>> steps = np.array([0.1, 0.01, 0.001])
     >>> observed_order(np.abs(np.exp(steps) - 1 - steps), steps).round(2)

@@ -298,6 +298,15 @@ MESSAGES = [
         lambda: ng.from_frame([[0, 0], [0, 1]]),
         "`frame` must be invertible, but its smallest singular value is 0.",
     ),
+    (
+        lambda: ng.from_frame([[1e9, 1e9], [1, 1 + 1e-14]]),
+        "`frame` must be invertible beyond rounding, but scaled to rows of length one its condition number is 4e+14.",
+    ),
+    (
+        lambda: ng.from_scores([[1e9, 1], [1e9, 1 + 1e-14]]),
+        "`scores` must have independent columns beyond rounding, but scaled to columns of length one its condition "
+        "number is 4e+14.",
+    ),
     (lambda: ng.Diagonal([1, -2]), "`entries` must be positive, but its smallest entry is -2."),
     (lambda: ng.Dual([[1]]), "`metric` must be a Metric, but it is a list."),
     (lambda: ng.euclidean(0), "`n` must be at least 1, but it is 0."),

@@ -9,16 +9,10 @@ import pickle
 
 import numpy as np
 import pytest
+from families import EXAMPLES
 from tolerances import DIFFERENCES, EXACT, MONTE_CARLO, ORDER, QUADRATURE, assert_close
 
 import natgrad as ng
-
-# Only what can't be made without arguments.
-EXAMPLES = {
-    "Categorical": [ng.Categorical(2), ng.Categorical(4)],
-    "Softmax": [ng.Softmax(2), ng.Softmax(4)],
-    "MultivariateGaussian": [ng.MultivariateGaussian(1), ng.MultivariateGaussian(2)],
-}
 
 
 def examples():

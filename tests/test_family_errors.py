@@ -7,6 +7,7 @@ import inspect
 
 import numpy as np
 import pytest
+from families import MEMBERS, PAIR, THETA
 from test_errors import (
     ARRAYS,
     COUNTS,
@@ -25,82 +26,13 @@ import natgrad as ng
 
 RNG = np.random.default_rng(0)
 COIN, BELL = ng.Bernoulli(), ng.Gaussian()
-THETA, PAIR, TABLE = np.array([0.5, 2.0]), np.array([1.0, 2.0]), np.array([[5.0, 2.0], [2.0, 4.0]])
+TABLE = np.array([[5.0, 2.0], [2.0, 4.0]])
 
 
 def some(table, *names):
     """A little of everything: what is not a number, of no use, and of the wrong shape."""
     names += ("nan", "complex", "empty", "ragged", "None", "masked", "a metric", "a number", "too long", "several")
     return {name: table[name] for name in names if name in table}
-
-
-# What is outside of each family, as functions of good parameters, and impossible observations.
-SIMPLEX = {
-    "zero": lambda good: 0 * good,
-    "one": lambda good: 0 * good + 1,
-    "negative": lambda good: -good,
-    "above one": lambda good: 1 + good,
-    "too small": lambda good: 1e-110 * good,
-}
-POSITIVE = {
-    "zero": lambda good: 0 * good,
-    "negative": lambda good: -good,
-    "too small": lambda good: 1e-110 * good,
-    "too large": lambda good: 1e110 * good,
-}
-LAST = {name: lambda good, change=change: np.append(good[:-1], change(good[-1:])) for name, change in POSITIVE.items()}
-NOT_WHOLE = {"a half": lambda good: good + 0.5, "negative": lambda good: -good - 1}
-MEMBERS = {
-    "Bernoulli": (COIN, np.array([0.6]), SIMPLEX, np.array([0.0, 1.0]), NOT_WHOLE | {"two": lambda good: good + 2}),
-    "Categorical": (
-        ng.Categorical(3),
-        np.array([0.2, 0.3]),
-        SIMPLEX | {"sums to one": lambda good: good / good.sum(), "sums to more": lambda good: 0 * good + 0.9},
-        PAIR,
-        NOT_WHOLE | {"three": lambda good: 0 * good + 3},
-    ),
-    "Softmax": (
-        ng.Softmax(3),
-        np.array([0.2, -0.3]),
-        {"too large": lambda good: 1e110 * good, "one is certain": lambda good: good * [1, -1e4] + [0, 2e3]},
-        PAIR,
-        NOT_WHOLE | {"three": lambda good: 0 * good + 3},
-    ),
-    "Poisson": (
-        ng.Poisson(),
-        np.array([2.5]),
-        POSITIVE | {"too many": lambda good: 1e9 + good},
-        PAIR,
-        NOT_WHOLE,
-    ),
-    "Gaussian": (BELL, THETA, LAST, PAIR, {"far out": lambda good: 1e300 * good}),
-    "MultivariateGaussian": (
-        ng.MultivariateGaussian(2),
-        np.array([0.5, 1.0, 2.0, 0.3, 1.0]),
-        LAST
-        | {
-            "indefinite": lambda good: good * [1, 1, 1, 50, 1],
-            "singular": lambda good: np.array([0, 0, 1.0, 1.0, 1.0]),
-            "singular up to rounding": lambda good: np.array([0, 0, 1, 1, 1 + 1e-14]),
-        },
-        PAIR,
-        {"a number": lambda good: 1.0, "too long": lambda good: np.ones(3)},
-    ),
-    "(mu, sigma)": (
-        ng.reparametrize(BELL, ng.gaussian_mean_scale),
-        THETA,
-        LAST | {"squares too small": lambda good: good * [1, 1e-60]},
-        PAIR,
-        {},
-    ),
-    "(mu, log sigma)": (
-        ng.reparametrize(BELL, ng.gaussian_mean_log_scale),
-        THETA,
-        {"too large": lambda good: 400 * good, "too small": lambda good: -400 * good},
-        PAIR,
-        {},
-    ),
-}
 
 
 @pytest.mark.parametrize(

@@ -250,3 +250,17 @@ def test_a_metric_of_your_own():
     assert repr(ng.Dual(mine)) == "Dual(metric=Stiff(n=2))"
     with pytest.raises(ValueError, match="^`metric` must hold a factor of G to whiten with"):
         mine.whiten(v)
+
+
+def test_a_metric_of_your_own_says_how_many_coordinates_it_has():
+    class Unsized(ng.Metric):
+        _apply = _solve = lambda self, v: 1 * v
+
+    for call in (
+        lambda: Unsized().norm([1, 2]),
+        Unsized().as_matrix,
+        lambda: ng.Dual(Unsized()),
+        lambda: repr(Unsized()),
+    ):
+        with pytest.raises(ValueError, match=r"^`dim` must be set, but Unsized has none\.$"):
+            call()

@@ -684,10 +684,14 @@ def edition():
 
 
 def digest(part, name):
-    """What tells one state of a module's code, or a chapter's, from another."""
+    """What tells one state of a module's code, or a chapter's, from another: not the sentences of a module."""
     path = ROOT / ("natgrad" if part == "package" else "chapters") / name
     if part == "package":
-        code = path.with_suffix(".py").read_text(encoding="utf-8")
+        tree = ast.parse(path.with_suffix(".py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+                node.value = ast.Constant("")  # a docstring
+        code = ast.unparse(tree)  # without comments
     else:
         cells = nbformat.read(path.with_suffix(".ipynb"), 4).cells
         code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
