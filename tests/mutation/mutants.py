@@ -24,6 +24,7 @@ import gc
 import hashlib
 import importlib
 import inspect
+import itertools
 import json
 import mmap
 import multiprocessing
@@ -396,16 +397,24 @@ class Collected:
 
     Then `work` is called. In the processes that it forks, functions are changed where they are, and only tests that
     call them are run: first those that have noticed the most so far, then of each test function its first case, then
-    the quickest, so that as many different things as possible are tried. What such a test notices is noticed.
+    the quickest, so that as many different things as possible are tried; and in turn with these, in the same order,
+    those that make a changed function raise. What such a test notices is noticed.
     """
 
     def __init__(self, work):
-        self.work, self.calls = work, set()
+        self.work, self.calls, self.raised = work, set(), set()
         sys.settrace(self.look)  # what is called while tests are collected counts as run at import
 
     def look(self, frame, event, argument):
         if str(frame.f_globals.get("__name__")).startswith("natgrad"):
             self.calls.add(frame.f_code)
+            frame.f_trace_lines = False
+            return self.look_inside
+
+    def look_inside(self, frame, event, argument):
+        if event == "exception":
+            self.raised.add(frame.f_code)
+        return self.look_inside
 
     def pytest_runtestloop(self, session):
         self.at_import, self.items = self.calls, []
@@ -415,9 +424,9 @@ class Collected:
             if isinstance(item, DoctestItem):
                 item.dtest.globs = Kept(item.dtest.globs)
             self.forget()
-            self.calls, start = set(), time.process_time()
+            self.calls, self.raised, start = set(), set(), time.process_time()
             assert passes_test(item), item.nodeid
-            self.items.append((item, self.calls, time.process_time() - start))
+            self.items.append((item, self.calls, self.raised, time.process_time() - start))
         sys.settrace(None)
         seen = collections.Counter()
         for item, *_ in self.items:
@@ -436,7 +445,7 @@ class Collected:
         return [(self.items[k][0].nodeid, set(map(place, self.items[k][1]))) for k in order]
 
     def rank(self, k):
-        item, _, seconds = self.items[k]
+        item, *_, seconds = self.items[k]
         return -self.noticed[k], item.round > 0, seconds
 
     def forget(self):
@@ -449,9 +458,11 @@ class Collected:
         for function in gc.get_objects():
             if isinstance(function, types.FunctionType) and function.__code__ in changed:
                 function.__code__ = changed[function.__code__]
-        chosen = [k for k, (_, calls, _) in enumerate(self.items) if calls & changed.keys()]
+        order = sorted(range(len(self.items)), key=self.rank)
+        calling, refused = ([k for k in order if self.items[k][what] & changed.keys()] for what in (1, 2))
+        both = [k for pair in itertools.zip_longest(calling, refused) for k in pair if k is not None]
         end = time.process_time() + PATIENCE
-        for k in sorted(chosen, key=self.rank):
+        for k in dict.fromkeys(both):
             if time.process_time() > end:
                 break
             if not passes_test(self.items[k][0]):
