@@ -209,6 +209,15 @@ def test_every_public_argument_is_in_the_table():
     } - {"Family"}
 
 
+def at_zero(n):
+    """The standard Gaussian in n dimensions."""
+    return np.concatenate([np.zeros(n), np.eye(n)[np.tril_indices(n)]])
+
+
+class Leaky(ng.Categorical):
+    _rules = lambda self, theta: [(nodes, 0.75 * weights) for nodes, weights in super()._rules(theta)]
+
+
 MESSAGES = [
     (lambda: COIN.log_prob([0.5], [0, 2]), "`x` must be 0 or 1, but it contains 2."),
     (lambda: COIN.fisher([0.5, 0]), "`theta` must have the shape (..., 1), but its shape is (2,)."),
@@ -273,6 +282,40 @@ MESSAGES = [
         "0.8011776917.",
     ),
     (
+        lambda: ng.MultivariateGaussian(5).expect(at_zero(5), lambda x: np.abs(x[:, 0])),
+        "`f` must have an expectation that quadrature can find, but rules of 7776 and 100000 nodes give 0.8560680531 "
+        "and 0.8319252452.",
+    ),
+    (
+        lambda: ng.MultivariateGaussian(8).expect(at_zero(8), lambda x: x[:, 0] ** 6),
+        "`f` must have an expectation that quadrature can find, but rules of 6561 and 65536 nodes give 9 and 15.",
+    ),
+    (
+        lambda: ng.fisher_information(ng.MultivariateGaussian(9), at_zero(9)),
+        "`theta` must have at most 8 dimensions to be integrated over, but there are 9.",
+    ),
+    # All but the bulk of the density, and points below 1, are farther apart.
+    (
+        lambda: BELL.expect([1, 2.2e-14**-2], np.abs),
+        "`theta` must have observations that float64 can tell apart, but all are rounded to one.",
+    ),
+    (
+        lambda: Leaky(2).expect([0.5], np.abs),
+        "`theta` must have its mass of 1 in reach of quadrature, but that finds 0.75.",
+    ),
+    (
+        lambda: BELL.expect([0, 1], lambda x: 1.0),
+        "`f` must return one value for each of 64 observations, but the shape of what it returns is ().",
+    ),
+    (
+        lambda: BELL.expect([0, 1], lambda x: x[1:]),
+        "`f` must return one value for each of 64 observations, but the shape of what it returns is (63,).",
+    ),
+    (
+        lambda: BELL.expect([0, 1], lambda x: x + np.inf),
+        "`f` must give finite values to average, but one of them is not finite.",
+    ),
+    (
         lambda: BELL.expect([0, 1], lambda x: np.sign(x) * np.finfo(float).max),
         "`f` must have a result within the range of float64, but it overflows.",
     ),
@@ -288,6 +331,10 @@ MESSAGES = [
 @pytest.mark.parametrize(("call", "message"), MESSAGES, ids=[message for _, message in MESSAGES])
 def test_messages(call, message):
     assert refuse(call) == message
+
+
+def test_four_nodes_in_each_of_eight_dimensions_are_enough_for_moments():
+    assert abs(ng.MultivariateGaussian(8).expect(at_zero(8), lambda x: x[:, 0] ** 4) - 3) < 1e-12
 
 
 TWO = np.ones((2, 2))
