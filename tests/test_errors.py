@@ -265,6 +265,8 @@ def test_every_public_argument_is_in_the_table():
 
 
 # What is said, where the words matter most.
+# Thirty masses in a row, each pulled to its neighbours: it takes fifteen steps to hear of both ends.
+SPRINGS = 2 * np.eye(30) - np.eye(30, k=1) - np.eye(30, k=-1)
 MESSAGES = [
     (
         lambda: ng.from_covariance([[1, 1], [1, 1 + 1e-14]]),
@@ -306,6 +308,14 @@ MESSAGES = [
         lambda: ng.from_scores([[1e9, 1], [1e9, 1 + 1e-14]]),
         "`scores` must have independent columns beyond rounding, but scaled to columns of length one its condition "
         "number is 4e+14.",
+    ),
+    (lambda: ng.PNorm(0.5), "`p` must be a single number from 1 to infinity, but it is 0.5."),
+    (lambda: ng.PNorm([1, 2]), "`p` must be a single number from 1 to infinity, but it is [1. 2.]."),
+    (lambda: ng.MatrixFree(abs, 2, tolerance=1), "`tolerance` must be below one, but it is 1."),
+    (
+        lambda: ng.MatrixFree(lambda v: SPRINGS @ v, 30, iterations=10).solve(np.ones(30)),
+        "`matvec` must let conjugate gradients converge to a relative error of 1e-08, but it is 0.62 after 10 "
+        "iterations.",
     ),
     (lambda: ng.Diagonal([1, -2]), "`entries` must be positive, but its smallest entry is -2."),
     (lambda: ng.Dual([[1]]), "`metric` must be a Metric, but it is a list."),

@@ -325,6 +325,21 @@ MESSAGES = [
         "derivatives 485.779 and 499.467.",
     ),
     (lambda: ng.observed_order([1, 2, 3], [1, 1, 2]), "`steps` must differ from one to the next, but 1 repeats."),
+    (lambda: ng.observed_order([1], [1]), "`errors` must be two or more, but there is one."),
+    (
+        lambda: ng.chi2_divergence(BELL, [0, 1], [30, 2]),
+        "`q` must lie where the quadrature of `p` can see it, but of its mass of 1 it sees 0.",
+    ),
+    (
+        lambda: ng.reparametrize(COIN, ng.gaussian_mean_scale),
+        "`family` must be Gaussian(), but it is Categorical(theta).",
+    ),
+    (lambda: ng.EmpiricalFisher(2).matrix(), "`scores` must be added before their mean is taken, but there are none."),
+    (lambda: ng.EmpiricalFisher(2) + ng.EmpiricalFisher(3), "`other` must have 2 parameters, but it has 3."),
+    (
+        lambda: ng.EmpiricalFisher(2).observe(COIN, [0.5], [1]),
+        "`family` must have 2 parameters, but it has 1.",
+    ),
 ]
 
 
@@ -339,8 +354,6 @@ def test_four_nodes_in_each_of_eight_dimensions_are_enough_for_moments():
 
 TWO = np.ones((2, 2))
 MISMATCHES = {
-    "sums of different size": (lambda: ng.EmpiricalFisher(2) + ng.EmpiricalFisher(3), ["other"]),
-    "a mean of nothing": (lambda: ng.EmpiricalFisher(2).matrix(), ["scores"]),
     "quadratic": (lambda: ng.kl_quadratic(ng.Diagonal(np.ones((3, 2))), TWO, [1, 1]), ["p", "q"]),
     "quadratic, points": (lambda: ng.kl_quadratic(ng.euclidean(2), TWO, np.ones((3, 2))), ["p", "q"]),
     "log_prob": (lambda: BELL.log_prob(TWO, [1, 2, 3]), ["theta", "x"]),
