@@ -56,10 +56,10 @@ class Norm(ABC):
             arrays.broadcast(**leading, **{self._kind: self.batch})
         return found
 
-    def _checked(self, hook: Callable, axes: int = 0, never_zero: bool = False, /, **value) -> np.ndarray:
+    def _checked(self, hook: Callable, axes: int = 0, /, **value) -> np.ndarray:
         """What a hook makes of vectors: numbers, or what has `axes` axes of its own."""
         (v,) = self._vectors(**value)
-        source = lambda: never_zero or v.any(axis=self._last)
+        source = lambda: v.any(axis=self._last)
         with np.errstate(all="ignore"):
             return arrays.in_range(np.asarray(hook(v)), *value, source=source, axes=axes)[()]
 

@@ -59,7 +59,7 @@ def steepest_direction(gradient: ArrayLike, norm: Norm) -> np.ndarray:
     """
     (gradient,) = arrays.instance(norm, "norm", Norm)._vectors(gradient=gradient)
     _refuse_zero(norm, "gradient", gradient, "steepest direction")
-    return norm._checked(norm._steepest, len(norm._shape), True, gradient=gradient)
+    return norm._checked(norm._steepest, len(norm._shape), gradient=gradient)
 
 
 def _refuse_zero(norm: Norm, name: str, v: np.ndarray, lacking: str) -> None:

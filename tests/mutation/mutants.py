@@ -418,8 +418,10 @@ class Collected:
 
     def pytest_runtestloop(self, session):
         self.at_import, self.items = self.calls, []
-        self.caches = [cache for cache in gc.get_objects() if isinstance(cache, functools._lru_cache_wrapper)]
+        objects = gc.get_objects()
+        self.caches = [each for each in objects if isinstance(each, functools._lru_cache_wrapper)]
         self.caches = [cache for cache in self.caches if "natgrad" in cache.__module__]
+        self.functions = [each for each in objects if isinstance(each, types.FunctionType)]
         for item in session.items:
             if isinstance(item, DoctestItem):
                 item.dtest.globs = Kept(item.dtest.globs)
@@ -436,6 +438,7 @@ class Collected:
         print(f"  {len(self.items)} tests, {sum(seconds for *_, seconds in self.items):.0f} s", flush=True)
         # In memory that the processes share.
         self.noticed = np.frombuffer(mmap.mmap(-1, 8 * len(self.items)), np.int64)
+        gc.freeze()  # or each fork would copy all that is looked at
         self.work(self)
         return True
 
@@ -455,8 +458,8 @@ class Collected:
     def passes(self, changed):
         """Whether the tests pass that call the changed functions, as far as there is time to run them."""
         self.forget()
-        for function in gc.get_objects():
-            if isinstance(function, types.FunctionType) and function.__code__ in changed:
+        for function in self.functions:
+            if function.__code__ in changed:
                 function.__code__ = changed[function.__code__]
         order = sorted(range(len(self.items)), key=self.rank)
         calling, refused = ([k for k in order if self.items[k][what] & changed.keys()] for what in (1, 2))
