@@ -237,6 +237,8 @@ def plain_code(cell, book, page):
     if not pictures:
         return [copy]
     caption, alt = figure(cell, book, page)
+    if any(DRAGGABLE in output.data for output in pictures):
+        caption += "\n\n*On the page of the book this picture can be moved.*"
     for output in pictures:
         output.data = {
             kind: alt or text if kind == "text/plain" else text
