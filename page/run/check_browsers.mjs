@@ -128,7 +128,7 @@ for (const [name, launch] of Object.entries(browsers())) {
         problems.push(`${page.name}: ${claim}: ${error.message}`);
       }
     }
-    console.log(`        ${page.name}: ${page.figures}`);
+    if (page.figures) console.log(`        ${page.name}: ${page.figures}`);
     seen.push(page.name);
   } finally {
     await page.close();
