@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import nbformat
 import plain_notebooks
+import pytest
 from docutils import nodes
 from nbformat.v4 import new_code_cell, new_notebook
 
@@ -36,6 +37,16 @@ def test_a_copy_of_the_published_book_fetches_what_it_reads(tmp_path, monkeypatc
     assert (tmp_path / FILES[0]).read_bytes() == b"0,1"
     offered.unlink()
     exec(source, {})  # nothing is fetched twice
+
+
+def test_a_copy_without_natgrad_says_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    source = first_cell("").replace("%pip", "pass  # ")
+    with pytest.raises(ModuleNotFoundError, match=r"`natgrad\.whl` must be beside this notebook.* in notebooks\.zip"):
+        exec(source, {})
+    Path("natgrad.whl").touch()
+    exec(source, {})
 
 
 def test_without_an_address_a_copy_says_where_its_files_are():

@@ -1,4 +1,5 @@
 // Every page asks its own host for everything, loads without an error, and is light; its anchors are there once, and its links lead to some.
+// Each that is part of the book says what it is to reference managers.
 
 import { launch, pages, report, serve, settle, twoAtATime, watch } from "../browser.mjs";
 
@@ -22,12 +23,14 @@ await twoAtATime(pages(), async (path) => {
     0,
   );
   if (weight > MOST) found.push(`${Math.round(weight / 1024)} KiB`);
-  const { ids, links } = await page.evaluate(() => ({
+  const { ids, links, cited } = await page.evaluate(() => ({
+    cited: JSON.parse(document.querySelector('[name="citation_title"] ~ [type="application/ld+json"]')?.text ?? null),
     ids: [...document.querySelectorAll("[id]")].map(({ id }) => id),
     links: [...document.querySelectorAll('main a[href*="#"], nav a[href*="#"]')].map(
       (link) => new URL(link.getAttribute("href"), location.href).href, // of drawings, too
     ),
   }));
+  if (!cited?.name && !["404.html", "search.html"].includes(path)) found.push("does not say what it is");
   anchors.set(url + path, { ids, links });
   found.push(...ids.filter((id, k) => ids.indexOf(id) !== k).map((id) => `the anchor ${id} is there twice`));
   weights[path] = weight;

@@ -20,7 +20,10 @@ const EXPECTED = {
   "why the KL's Hessian at zero isn't zero":
     "chapters/4_one_step_after_another.html#question-why-isnt-the-hessian-zero-when-the-divergence-and-its-slope-are",
   "which way round is the KL": "chapters/4_one_step_after_another.html#question-which-way-round-is-the-divergence",
-  "which letters": "chapters/3_kullback_leibler_divergence.html#fig-3-6",
+  "which letters":
+    "chapters/4_one_step_after_another.html#question-does-it-matter-in-which-letters-or-coordinates-a-natural-step-is-taken",
+  "in which coordinates":
+    "chapters/4_one_step_after_another.html#question-does-it-matter-in-which-letters-or-coordinates-a-natural-step-is-taken",
   "is Adam a natural gradient": "chapters/4_one_step_after_another.html#question-is-adam-a-natural-gradient",
   "is it Newton": "chapters/4_one_step_after_another.html#question-is-it-newtons-method",
   "does it still matter": "chapters/7_when_the_matrix_is_too_big.html#question-does-it-still-matter",

@@ -28,6 +28,8 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from natgrad.figures import colors
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "chapters"
 # The verdicts on what the note states, and on what the book does. The sign tells them apart without colour.
@@ -258,17 +260,17 @@ def graph(rows):
 
 
 # The drawing's style on paper; on a page it has that of the page.
-PAPER = """
-path { fill: none; stroke: #777; stroke-opacity: 0.5; }
-.later { stroke-dasharray: 4 3; }
-rect { fill: #fff; stroke: #5f6670; }
-.proved rect { fill: #e9f5ee; stroke: #1d7a46; }
-.verified rect { fill: #e8f1f7; stroke: #0b5c8a; }
-.conditional rect { fill: #f3ecf7; stroke: #7a3e9d; }
-.corrected rect { fill: #fbeae9; stroke: #b3261e; }
-text { fill: #222; font: 13px "DejaVu Sans"; }
-.statement text { text-anchor: middle; }
-.section { font-weight: bold; }
+PAPER = f"""
+path {{ fill: none; stroke: {colors["muted"]}; stroke-opacity: 0.5; }}
+.later {{ stroke-dasharray: 4 3; }}
+rect {{ fill: #fff; fill-opacity: 0.15; stroke: {colors["muted"]}; }}
+.proved rect {{ fill: {colors["ball"]}; stroke: {colors["ball"]}; }}
+.verified rect {{ fill: {colors["natural"]}; stroke: {colors["natural"]}; }}
+.conditional rect {{ fill: {colors["wrong"]}; stroke: {colors["wrong"]}; }}
+.corrected rect {{ fill: {colors["gradient"]}; stroke: {colors["gradient"]}; }}
+text {{ fill: {colors["ink"]}; font: 13px "DejaVu Sans"; }}
+.statement text {{ text-anchor: middle; }}
+.section {{ font-weight: bold; }}
 """
 
 

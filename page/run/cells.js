@@ -28,13 +28,13 @@
     const { pathname } = new URL(file);
     try {
       const { ok, status, headers } = await fetch(file, { method: "HEAD", cache: "no-store" });
-      if (!ok) return `${pathname} is missing on the server (${status}).`;
+      if (!ok) return `${pathname} is missing on the server (${status}). Press Run again.`;
       const type = headers.get("content-type") ?? "nothing";
       return /javascript/.test(type)
         ? `${pathname} could not be run.`
         : `The server sends ${pathname} as ${type}, which browsers don't run; it has to be text/javascript.`;
     } catch {
-      return `${pathname} could not be reached.`;
+      return `${pathname} could not be reached. Press Run again.`;
     }
   }
 

@@ -1,11 +1,11 @@
-// Firefox and WebKit do what Chromium does: run cells, edit them with every key pressed, and drag figures.
-// `node check_browsers.mjs WebKit` is one of them.
+// Firefox, WebKit and Chromium run cells, have them edited with every key pressed, and figures dragged.
+// `node check_browsers.mjs WebKit` is one of them. With an address it is another server's book.
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { BOOK, report, serve } from "../browser.mjs";
-import { browsers } from "./drive.mjs";
+import { browsers, megabytes } from "./drive.mjs";
 
 const CHAPTERS = join(BOOK, "..", "..", "chapters");
 const joined = (text) => (Array.isArray(text) ? text.join("") : text);
@@ -29,13 +29,16 @@ const claims = {
       window.shown = {};
       const number = (event) => [...document.querySelectorAll(".cell:has(> .cell-controls)")].indexOf(event.target);
       const keep = (event) => (window.shown[number(event)] ??= []).push(event.detail);
+      addEventListener("click", () => (window.pressed = performance.now()), { capture: true, once: true });
+      addEventListener("cell-output", () => (window.first = performance.now() - window.pressed), { once: true });
       addEventListener("cell-output", keep);
       addEventListener("cell-end", keep);
     });
     await page.click('[aria-label="Run all cells"]');
     const done = (last) => window.shown[last]?.includes("ran") || Object.values(window.shown).flat().includes("failed");
     await page.until(done, stored.length - 1);
-    const shown = await page.evaluate(() => window.shown);
+    const [shown, first] = await page.evaluate(() => [window.shown, window.first]);
+    page.figures = `the first result after ${(first / 1000).toFixed(1)} s, ${megabytes().toFixed(0)} MB after all cells`;
     for (const [k, outputs] of stored.entries()) {
       const texts = (list) => list.map(({ text, data }) => [text, data].map((one) => sorted(one)));
       const here = shown[k].filter((one) => one.output_type);
@@ -101,11 +104,13 @@ function sorted(one) {
     .map(([kind, content]) => [kind, typeof content === "object" && !Array.isArray(content) ? "" : joined(content)]);
 }
 
-const { url, close } = await serve();
+const address = process.argv.find((argument) => argument.startsWith("http"));
+const { url, close } = address ? { url: address, close() {} } : await serve();
+const wanted = process.argv.slice(2).filter((argument) => argument !== address);
 const problems = [];
 const seen = [];
 for (const [name, launch] of Object.entries(browsers())) {
-  if (process.argv.length > 2 && !process.argv.includes(name)) continue;
+  if (wanted.length && !wanted.includes(name)) continue;
   if (!launch) {
     problems.push(`${name} is not installed: make browsers`);
     continue;
@@ -123,6 +128,7 @@ for (const [name, launch] of Object.entries(browsers())) {
         problems.push(`${page.name}: ${claim}: ${error.message}`);
       }
     }
+    if (page.figures) console.log(`        ${page.name}: ${page.figures}`);
     seen.push(page.name);
   } finally {
     await page.close();

@@ -1,5 +1,5 @@
 // A cell runs, is edited and draws wherever the pages stand: on nginx as Debian ships it, at the top and below a path,
-// on Python's own server, and under a strict Content-Security-Policy.
+// on Python's own server, and under a strict Content-Security-Policy; and also in Firefox and WebKit it runs there.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -9,6 +9,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BOOK, launch, pages, report, watch } from "../browser.mjs";
+import { browsers } from "./drive.mjs";
 
 // Python compiles WebAssembly, and figures have styles of their own; scripts and all else come from the server alone.
 const STRICT = [
@@ -126,19 +127,39 @@ async function check(browser, url) {
   assert.deepEqual([...new Set(problems)], []);
 }
 
+async function runs(page, url) {
+  const address = `${url}chapters/1_natural_gradients.html`;
+  await page.open(address);
+  await page.evaluate(() => localStorage.setItem("checks", "shown"));
+  await page.open(address);
+  await page.click('[aria-label="Run cell 3"]');
+  await page.until(() => document.querySelectorAll(".cell-state")[2].textContent.includes("ran in"));
+}
+
 const browser = await launch();
 const problems = [];
+const { Chromium: _, ...all } = browsers();
+const others = [];
+for (const [name, start] of Object.entries(all)) {
+  if (start) others.push(await start());
+  else problems.push(`${name} is not installed: make browsers`);
+}
 for (const [name, start] of Object.entries(servers)) {
   let server;
   try {
     server = await start();
     await check(browser, server.url);
-    console.log(`        ${name}: a cell runs, is edited and draws; the search finds; a figure lives`);
+    for (const page of others) await runs(page, server.url);
+    const where = others.map(({ name }) => name).join(" and ");
+    console.log(
+      `        ${name}: a cell runs, is edited and draws; the search finds; a figure lives; ${where} run a cell`,
+    );
   } catch (error) {
     problems.push(`${name}: ${error.message}`);
   }
   server?.program.kill();
 }
+for (const page of others) await page.close();
 await browser.close();
 rmSync(folder, { recursive: true });
 report("servers", problems, Object.keys(servers).join(", "));

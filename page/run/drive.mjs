@@ -1,11 +1,12 @@
 // Firefox and WebKit as Debian has them, by what each speaks itself: WebDriver BiDi and WebDriver.
-// (Playwright drives builds of its own only.) Both press keys and move the mouse, in the same words.
+// (Playwright drives builds of its own only, and Chromium.) All press keys and move the mouse, in the same words.
 
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { launch } from "../browser.mjs";
 
 const MINI_BROWSER = "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser";
 // No host but this computer is asked, and nothing is updated or reported.
@@ -49,6 +50,20 @@ async function end(program) {
   const late = setTimeout(() => program.kill("SIGKILL"), 5000);
   await ended;
   clearTimeout(late);
+}
+
+/** The megabytes that all programs take that were started here, directly or not; what they share is counted once. */
+export function megabytes(pid = process.pid) {
+  try {
+    const read = (file) => readFileSync(`/proc/${pid}/${file}`, "utf8");
+    const children = readdirSync(`/proc/${pid}/task`).flatMap(
+      (task) => read(`task/${task}/children`).match(/\d+/g) ?? [],
+    );
+    const own = pid === process.pid || read("comm") === "Xvfb\n" ? 0 : /^Pss: *(\d+)/m.exec(read("smaps_rollup"))[1];
+    return children.reduce((sum, child) => sum + megabytes(child), own / 1024);
+  } catch {
+    return 0; // it has ended meanwhile
+  }
 }
 
 class Page {
@@ -128,6 +143,43 @@ const KEYS = {
   ArrowDown: "\uE015",
   Backspace: "\uE003",
 };
+
+const NAMES = Object.fromEntries(Object.entries(KEYS).map(([name, value]) => [value, name]));
+
+class Chromium extends Page {
+  static async launch() {
+    const page = new Chromium();
+    page.browser = await launch();
+    page.page = await page.browser.newPage({ viewport: { width: 1280, height: 900 } });
+    page.name = `Chromium ${page.browser.version()}`;
+    return page;
+  }
+
+  async open(url) {
+    await this.page.goto(url);
+  }
+
+  async evaluate(what, ...given) {
+    const expression = `JSON.stringify((${what})(...${JSON.stringify(given)})) ?? "null"`;
+    return JSON.parse(await this.page.evaluate(expression));
+  }
+
+  async perform([{ actions }]) {
+    const { keyboard, mouse } = this.page;
+    const does = {
+      keyDown: ({ value }) => keyboard.down(NAMES[value] ?? value),
+      keyUp: ({ value }) => keyboard.up(NAMES[value] ?? value),
+      pointerMove: ({ x, y }) => mouse.move(x, y),
+      pointerDown: () => mouse.down(),
+      pointerUp: () => mouse.up(),
+    };
+    for (const action of actions) await does[action.type](action);
+  }
+
+  close() {
+    return this.browser.close();
+  }
+}
 
 class Firefox extends Page {
   #count = 0;
@@ -252,6 +304,7 @@ export function browsers() {
     }
   };
   return {
+    Chromium: () => Chromium.launch(),
     Firefox: has("firefox-esr") && (() => Firefox.launch()),
     WebKit: has("WebKitWebDriver") && has("Xvfb") && existsSync(MINI_BROWSER) && (() => WebKit.launch()),
   };

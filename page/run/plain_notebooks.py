@@ -34,8 +34,16 @@ ORIGIN = """\
 # If pip then replaces packages that are in use, restart Python.
 import importlib.util
 
-if importlib.util.find_spec("natgrad") is None:
+if importlib.util.find_spec("natgrad") is None:{missing}
     %pip install --quiet {wheel} sympy matplotlib"""
+MISSING = """
+    from pathlib import Path
+
+    if not Path("{wheel}").exists():
+        raise ModuleNotFoundError(
+            "`{wheel}` must be beside this notebook, but it isn't: open the copy"
+            " that is in notebooks.zip, which the download menu of each chapter offers."
+        )"""
 # For a notebook that reads files.
 FETCH = """
 
@@ -229,6 +237,8 @@ def plain_code(cell, book, page):
     if not pictures:
         return [copy]
     caption, alt = figure(cell, book, page)
+    if any(DRAGGABLE in output.data for output in pictures):
+        caption += "\n\n*On the page of the book this picture can be moved.*"
     for output in pictures:
         output.data = {
             kind: alt or text if kind == "text/plain" else text
@@ -267,11 +277,12 @@ def origin(book, page, wheel, files=()):
     details = {"title": book.env.titles[page].astext(), "book": book.title, "edition": book.edition}
     if book.address:
         place = f",\n# {book.address}{book.env.app.builder.get_target_uri(page)}"
-        details |= {"place": place, "origin": "", "wheel": f'"natgrad @ {book.address}{wheel}"'}
+        details |= {"place": place, "origin": "", "missing": "", "wheel": f'"natgrad @ {book.address}{wheel}"'}
     else:
         details |= {
             "place": "",
             "origin": "\n# from the file that is beside it in notebooks.zip",
+            "missing": MISSING.format(wheel=wheel),
             "wheel": f"./{wheel}",
         }
     text = ORIGIN.format(**details)

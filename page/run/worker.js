@@ -61,6 +61,7 @@ async function start() {
   if (!response.ok) throw new Error(`lock.json is missing on the server (${response.status}).`);
   const { core, ...rest } = await response.json();
   lock = rest;
+  for (const [name, entry] of Object.entries(lock.packages)) entry.name = name; // pillow calls itself Pillow
   announce(["Python", "numpy", "sympy"], ["cells", "sympy"], core.size);
   const { loadPyodide } = await import(new URL(`${core.folder}/pyodide.js`, here));
   python = await loadPyodide({
@@ -70,7 +71,14 @@ async function start() {
     lockFileContents: lock,
     packages: ["cells", "sympy"],
   });
+  insistOn(["cells", "sympy"]);
   runner = python.pyimport("run_cell");
+}
+
+// Pyodide only says on the console what it didn't get.
+function insistOn(names) {
+  const absent = withDependencies(names).filter((name) => !python.loadedPackages[name]);
+  if (absent.length) throw new Error(`There was no ${absent.join(", ")} to be had from the server.`);
 }
 
 async function loadWhatIsImported(code) {
@@ -82,19 +90,18 @@ async function loadWhatIsImported(code) {
   const missing = [...new Set(names)].filter((name) => !python.loadedPackages[name]);
   if (missing.length) {
     announce(missing, missing);
-    await python.loadPackage(missing, { messageCallback: () => {}, errorCallback: () => {} }); // not to the console
-    const absent = missing.filter((name) => !python.loadedPackages[name]);
-    if (absent.length) throw new Error(`There was no ${absent.join(", ")} to be had from the server.`);
+    await python.loadPackage(missing, { messageCallback: () => {}, errorCallback: () => {} });
+    insistOn(missing);
   }
 }
 
 let starting;
 self.onmessage = async ({ data: { id, name, code } }) => {
-  let trouble = "could not be loaded";
+  let trouble = "could not be loaded. Press Run again";
   try {
     await (starting ??= start());
     await loadWhatIsImported(code);
-    trouble = "broke down";
+    trouble = "broke down. The next Run begins anew";
     postMessage({ id, started: true });
     const ok = runner.run(code, name, (output) => postMessage({ id, output: JSON.parse(output) }));
     postMessage({ id, ok });

@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 
 import frame
+import publishing
 from docutils import nodes
 from draggable import draggable, opening_tag
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -142,7 +143,8 @@ def pages_of_figures(app):
         title = outer.next_node(nodes.caption).astext().partition(". ")[0]
         link = f'<a href="../{page}.html#{outer["ids"][0]}" target="_blank">Figure {number}: {title}</a>'
         body = f'<h1>{title}</h1>{opening_tag(figure)}{image}</{figure["tag"]}><p class="source">{link}</p>'
-        about = f'<meta name="description" content="{escape(picture["alt"])}">'
+        about = f'<meta name="description" content="{escape(picture["alt"])}">\n'
+        about += publishing.about(app, f"figures/{name}", title)
         yield f"figures/{name}", {"title": title, "body": body, "metatags": about}, "slides.html"
 
 
