@@ -1,5 +1,6 @@
 // Every cell of every chapter gives in the browser what the notebook stores: text, formulas, drawings.
 // `node check_cells.mjs errata` checks only the chapters whose names contain one of the words.
+// How long they take is printed, and nothing fails by it: on a busy machine a time means little.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -38,7 +39,11 @@ function listen() {
   window.ends = [];
   const number = (event) => [...document.querySelectorAll(".cell:has(> .cell-controls)")].indexOf(event.target);
   addEventListener("cell-output", (event) => (window.shown[number(event)] ??= []).push(event.detail));
-  addEventListener("cell-end", (event) => (window.ends[number(event)] = event.detail));
+  addEventListener("cell-end", (event) => {
+    window.ends[number(event)] = event.detail;
+    window.began ??= event.timeStamp - 1000 * event.target.cell.seconds; // when Python had started
+    window.took = (event.timeStamp - window.began) / 1000;
+  });
 }
 
 async function checkChapter(page, file, url) {
@@ -53,7 +58,10 @@ async function checkChapter(page, file, url) {
   const allEnded = (count) =>
     window.ends.filter(Boolean).length === count || window.ends.some((end) => end && end !== "ran");
   await page.waitForFunction(allEnded, stored.length, { timeout: 600_000 });
-  const [shown, ends] = await page.evaluate(() => [window.shown, window.ends]);
+  const [shown, ends, took] = await page.evaluate(() => [window.shown, window.ends, window.took]);
+  const seconds = await page.evaluate(() =>
+    [...document.querySelectorAll(".cell:has(> .cell-controls)")].map(({ cell }) => cell.seconds),
+  );
 
   let outputs = 0;
   let equal = 0;
@@ -85,6 +93,8 @@ async function checkChapter(page, file, url) {
       problems.push(`a figure is not shown: ${source}, ${width} pixels, "${alt}"`);
   }
   const name = file.replace(".ipynb", "");
+  const slowest = seconds.indexOf(Math.max(...seconds));
+  times.push(`${name} ${took.toFixed(0)} s (${stored[slowest].id} ${seconds[slowest].toFixed(1)})`);
   console.log(
     `        ${name}: ${stored.length} cells, ${equal} of ${outputs} outputs stored = browser (${formulas} formulas, ${pictures.length} figures)`,
   );
@@ -102,6 +112,7 @@ function difference(stored, here) {
 const { url, close } = await serve();
 const browser = await launch();
 const problems = [];
+const times = [];
 await twoAtATime(notebooks, async (file) => {
   const page = await browser.newPage();
   problems.push(...(await checkChapter(page, file, url)));
@@ -109,4 +120,5 @@ await twoAtATime(notebooks, async (file) => {
 });
 await browser.close();
 await close();
+console.log(`        Run all took, and the slowest cell: ${times.sort().join(", ")}`);
 report("cells", problems, `all cells of ${notebooks.length} chapters give in the browser what the notebooks store`);
