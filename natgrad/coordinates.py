@@ -37,7 +37,7 @@ class Reparametrized(Family):
     _sample = lambda self, phi, shape, rng: self.family._sample(phi[0], shape, rng)
     _rules = lambda self, phi: self.family._rules(phi[0])
     _chi2_is_finite = lambda self, p, q: self.family._chi2_is_finite(p[0], q[0])
-    _jacobian = lambda self, phi: filled(self.coordinates.jacobian(*phi[2]))
+    _jacobian = lambda self, phi: filled(self.coordinates.jacobian(*phi[1]))
     __repr__ = lambda self: repr(self.family).partition("(")[0] + "(" + super().__repr__().partition("(")[2]
 
     def _unpack(self, phi, name):
@@ -52,7 +52,7 @@ class Reparametrized(Family):
             raise ValueError(f"`{name}` must be that of a density, but {found}.") from None
         rounded = (theta[:, None] != phi).all(axis=1)  # what is taken over as it is isn't
         told_apart(np.where(rounded, np.abs(theta), 0), self.family._unit(inner), name)
-        return inner, theta, phi
+        return inner, phi
 
     def _score(self, phi, x):
         return np.einsum("ij...,i...->j...", self._jacobian(phi), filled(self.family._score(phi[0], x)))
@@ -63,7 +63,7 @@ class Reparametrized(Family):
         return 0.5 * (found + found.swapaxes(0, 1))
 
     def _kl(self, phi0, phi1, step):
-        difference = filled(self.coordinates.difference(phi0[2], phi1[2], step))
+        difference = filled(self.coordinates.difference(phi0[1], phi1[1], step))
         return self.family._kl(phi0[0], phi1[0], difference)
 
 

@@ -250,7 +250,7 @@ POSITIVE = {
     "too large": lambda good: 1e110 * good,
 }
 LAST = {name: lambda good, change=change: np.append(good[:-1], change(good[-1:])) for name, change in POSITIVE.items()}
-NOT_WHOLE = {"a half": lambda good: good + 0.5, "negative": lambda good: -good - 1}
+NOT_WHOLE = {"a half": lambda good: good + 0.5, "negative": lambda good: 0 * good - 1}
 MEMBERS = {
     "Bernoulli": (
         ng.Bernoulli(),

@@ -269,9 +269,13 @@ def test_every_public_argument_is_in_the_table():
 SPRINGS = 2 * np.eye(30) - np.eye(30, k=1) - np.eye(30, k=-1)
 MESSAGES = [
     (
-        lambda: ng.from_covariance([[1, 1], [1, 1 + 1e-14]]),
+        lambda: ng.from_covariance([[4, 2, 0], [2, 1 + 1e-14, 0], [0, 0, 1]]),
         "`cov` must be positive definite beyond rounding, but scaled to a diagonal of ones its condition number is "
         "4e+14.",
+    ),
+    (
+        lambda: ng.Dense([[1, 0], [0, 1e-300]]),
+        "`tensor` must have a result within the range of float64, but it underflows.",
     ),
     (lambda: METRIC.norm([1e-200, 0]), "`v` must have a result within the range of float64, but it underflows."),
     (lambda: METRIC.norm([1e200, 0]), "`v` must have a result within the range of float64, but it overflows."),

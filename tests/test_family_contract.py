@@ -164,6 +164,12 @@ def test_draws_have_a_shape_a_seed_and_parameters_of_their_own(family):
     assert abs(np.corrcoef(first, second)[0, 1]) < MONTE_CARLO / np.sqrt(2000)
 
 
+def test_each_row_of_parameters_has_its_own_outcomes():
+    draws = ng.Categorical(3).sample([[0.98, 0.01], [0.01, 0.98]], 1000, np.random.default_rng(0))
+    shares = [(draws == outcome).mean(axis=0) for outcome in range(3)]
+    assert_close(shares, [[0.01, 0.01], [0.98, 0.01], [0.01, 0.98]], 0.02, 1)
+
+
 @every_family
 def test_leading_axes_broadcast(family):
     thetas = np.array(points(family))

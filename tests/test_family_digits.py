@@ -92,6 +92,12 @@ def test_logits_of_outcomes_that_are_nearly_certain():
         p, q = (1 / (1 + mp.exp(M(t))) for t in (36, M("36.5")))
         exact = float(p * mp.log(p / q) + (1 - p) * mp.log((1 - p) / (1 - q)))
     assert_close(coin.kl([36], [36.5]), exact, FULL)
+    # Two outcomes that are nearly all, and stay as likely beside each other: only the third one tells.
+    with mp.workdps(DIGITS):
+        weights, moved = ([1, mp.exp(60 + M(up)), mp.exp(M(61) + M(up))] for up in (0, 0.75))
+        p, q = ([w / sum(ws) for w in ws] for ws in (weights, moved))
+        exact = float(mp.fsum(a * mp.log(a / b) for a, b in zip(p, q, strict=True)))
+    assert_close(ng.Softmax(3).kl([60, 61], [60.75, 61.75]), exact, EXACT)
     assert_close(coin.fisher([600]), [[math.exp(-600)]], EXACT)
     assert_close(coin.log_prob([600], [0, 1]), [-600, -math.exp(-600)], EXACT, np.array([600, math.exp(-600)]))
     for call in (
