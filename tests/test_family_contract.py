@@ -178,6 +178,8 @@ def test_leading_axes_broadcast(family):
     log_prob, score = family.log_prob(thetas[:, None], x), family.score(thetas[:, None], x)
     fisher, kl = family.fisher(thetas), family.kl(thetas[:, None], thetas)
     assert [a.shape for a in (log_prob, score, fisher, kl)] == [(n, m), (n, m, dim), (n, dim, dim), (n, n)]
+    assert_close(family.log_prob(thetas, x[:, None]), log_prob.T, EXACT)
+    assert_close(family.score(thetas, x[:, None]), score.swapaxes(0, 1), EXACT)
     for i, theta in enumerate(thetas):
         assert_close(fisher[i], family.fisher(theta), EXACT)
         assert_close(kl[i], [family.kl(theta, other) for other in thetas], EXACT)

@@ -84,6 +84,8 @@ def test_the_coin_and_the_gaussian_as_textbooks_have_them():
     assert_close(ng.Bernoulli().kl([0.6], [0.5]), 0.6 * np.log(1.2) + 0.4 * np.log(0.8), EXACT)
     assert_close(ng.Gaussian().kl([0, 1], [1, 1]), 0.5, FULL)
     assert_close(ng.MultivariateGaussian(2).kl([0, 0, 1, 0, 1], [1, 0, 1, 0, 1]), 0.5, FULL)
+    apart = 0.5 * (1e-8 - 1 - np.log(1e-8))  # one precision stays, the other nearly vanishes
+    assert_close(ng.MultivariateGaussian(2).kl([0, 0, 1, 0, 1], [0, 0, 1, 0, 1e-8]), apart, EXACT)
 
 
 def test_logits_of_outcomes_that_are_nearly_certain():
@@ -94,10 +96,10 @@ def test_logits_of_outcomes_that_are_nearly_certain():
     assert_close(coin.kl([36], [36.5]), exact, FULL)
     # Two outcomes that are nearly all, and stay as likely beside each other: only the third one tells.
     with mp.workdps(DIGITS):
-        weights, moved = ([1, mp.exp(60 + M(up)), mp.exp(M(61) + M(up))] for up in (0, 0.75))
-        p, q = ([w / sum(ws) for w in ws] for ws in (weights, moved))
+        weights = [[1, *(mp.exp(M(logit)) for logit in logits)] for logits in ([60, 61.1], [60.7, 61.8])]
+        p, q = ([w / sum(ws) for w in ws] for ws in weights)
         exact = float(mp.fsum(a * mp.log(a / b) for a, b in zip(p, q, strict=True)))
-    assert_close(ng.Softmax(3).kl([60, 61], [60.75, 61.75]), exact, EXACT)
+    assert_close(ng.Softmax(3).kl([60, 61.1], [60.7, 61.8]), exact, EXACT)
     assert_close(coin.fisher([600]), [[math.exp(-600)]], EXACT)
     assert_close(coin.log_prob([600], [0, 1]), [-600, -math.exp(-600)], EXACT, np.array([600, math.exp(-600)]))
     for call in (
@@ -216,3 +218,5 @@ def test_names():
     assert ng.MultivariateGaussian(9).parameters[-1] == "P_99"
     assert ng.MultivariateGaussian(10).parameters[-2:] == ("P_10,9", "P_10,10")
     assert repr(ng.Categorical(1000)) == "Categorical(theta_1, theta_2, …, theta_999)"
+    assert repr(ng.Categorical(6)) == "Categorical(theta_1, theta_2, theta_3, theta_4, theta_5)"
+    assert repr(ng.Categorical(7)) == "Categorical(theta_1, theta_2, …, theta_6)"

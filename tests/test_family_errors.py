@@ -214,6 +214,10 @@ def at_zero(n):
     return np.concatenate([np.zeros(n), np.eye(n)[np.tril_indices(n)]])
 
 
+class Faint(ng.Categorical):
+    _fisher = lambda self, theta: [[1e-300]]
+
+
 class Leaky(ng.Categorical):
     _rules = lambda self, theta: [(nodes, 0.75 * weights) for nodes, weights in super()._rules(theta)]
 
@@ -265,6 +269,10 @@ MESSAGES = [
         "`theta` must have a result within the range of float64, but it underflows.",
     ),
     (
+        lambda: Faint(2).fisher([0.5]),
+        "`theta` must have a result within the range of float64, but it underflows.",
+    ),
+    (
         lambda: BELL.log_prob([0, 1], [0.0, 1e200]),
         "`theta` and `x` must have a result within the range of float64, but it overflows.",
     ),
@@ -274,6 +282,10 @@ MESSAGES = [
     ),
     (
         lambda: BELL.sample([1, 1e40], 3, RNG),
+        "`theta` must have observations that float64 can tell apart, but all are rounded to one.",
+    ),
+    (
+        lambda: ng.MultivariateGaussian(1).sample([1, 1e40], 3, RNG),
         "`theta` must have observations that float64 can tell apart, but all are rounded to one.",
     ),
     (
