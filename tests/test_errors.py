@@ -277,6 +277,18 @@ MESSAGES = [
         lambda: ng.Dense([[1, 0], [0, 1e-300]]),
         "`tensor` must have a result within the range of float64, but it underflows.",
     ),
+    (
+        lambda: ng.from_scores([[1, 0], [0, 1e-200], [0, 0]]),
+        "`scores` must have a result within the range of float64, but it underflows.",
+    ),
+    (
+        lambda: ng.LowRank([[1e-200, 0]], 1e-300),
+        "`scores` and `damping` must have a result within the range of float64, but it underflows.",
+    ),
+    (
+        lambda: ng.MatrixFree(lambda v: 2 * v, 2).solution([1e-300, 0]),
+        "`g` must have a result within the range of float64, but it underflows.",
+    ),
     (lambda: METRIC.norm([1e-200, 0]), "`v` must have a result within the range of float64, but it underflows."),
     (lambda: METRIC.norm([1e200, 0]), "`v` must have a result within the range of float64, but it overflows."),
     (
@@ -309,7 +321,7 @@ MESSAGES = [
         "`frame` must be invertible beyond rounding, but scaled to rows of length one its condition number is 4e+14.",
     ),
     (
-        lambda: ng.from_scores([[1e9, 1], [1e9, 1 + 1e-14]]),
+        lambda: ng.from_scores([[1e9, 1, 0], [1e9, 1 + 1e-14, 0], [0, 0, 1]]),
         "`scores` must have independent columns beyond rounding, but scaled to columns of length one its condition "
         "number is 4e+14.",
     ),

@@ -206,12 +206,18 @@ def test_gradients_and_matrices_of_any_size(exponent):
     assert_close(ng.MatrixFree(lambda v: factor * (matrix @ v), 40, 1e-12).solve(g), expected / factor, 1e-9)
 
 
+def test_a_solution_may_contain_zeros():
+    assert_close(ng.MatrixFree(lambda v: 2 * v, 3).solution([2, 0, 0]).value, [1, 0, 0], 1e-15)
+
+
 def test_no_convergence_says_how_far_it_came():
     matrix = with_spectrum(np.logspace(0, 6, 100))
     with pytest.raises(ValueError, match=r"^`matvec` must let .* error of 1e-08, but it is \S+ after 7 iterations\.$"):
         ng.MatrixFree(lambda v: matrix @ v, 100, iterations=7).solve(np.ones(100))
     # Not to be had in float64, and given up long before the limit.
-    with pytest.raises(ValueError, match=r"but it is \S+ after \d{2,4} iterations"):
+    with pytest.raises(
+        ValueError, match=r"^`matvec` must let .* error of 1e-16, but it is \S+ after \d{2,4} iterations"
+    ):
         ng.MatrixFree(lambda v: matrix @ v, 100, 1e-16, 10**9).solve(np.ones(100))
 
 
