@@ -43,7 +43,7 @@ def test_a_copy_without_natgrad_says_where_it_is(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     source = first_cell("").replace("%pip", "pass  # ")
-    with pytest.raises(ModuleNotFoundError, match=r"`natgrad\.whl` must be beside this notebook.* in notebooks\.zip"):
+    with pytest.raises(ModuleNotFoundError, match=r"`natgrad\.whl` must be there.* in notebooks\.zip"):
         exec(source, {})
     Path("natgrad.whl").touch()
     exec(source, {})

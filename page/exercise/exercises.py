@@ -19,13 +19,6 @@ def blank_the_answers(app, docname, source):
         source[0] = nbformat.writes(copies.page(nbformat.reads(source[0], as_version=4)))
 
 
-def blank_the_sources(app, error):
-    """Sphinx offers what it has read; here that has the solutions in it."""
-    for path in Path(app.outdir).glob(f"_sources/{EXERCISES}*.ipynb"):
-        notebook = nbformat.read(Path(app.srcdir, EXERCISES, path.name), as_version=4)
-        nbformat.write(copies.student(notebook), path)
-
-
 class Exercises(SphinxPostTransform):
     """The cells of an exercise get their places. On paper it is its text alone."""
 
@@ -91,5 +84,4 @@ def setup(app):
     app.connect("source-read", blank_the_answers)
     app.connect("doctree-resolved", make_room)
     app.connect("html-page-context", load, priority=600)  # its style after the cells' own
-    app.connect("build-finished", blank_the_sources)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -69,6 +69,9 @@ def read(name, notebook, source, folder):
     for cell in source.cells:
         if cell.cell_type == "markdown":
             equations += len(re.findall(r"\$\$ *\(eq-", cell.source))
+        elif "### BEGIN SOLUTION" in cell.source:
+            if not code[cell.id].source.endswith("raise NotImplementedError()"):
+                yield f"{name}, {cell.id}: the answer isn't blank"
         elif not code[cell.id].source.endswith(cell.source):
             yield f"{name}, {cell.id}: other code than in the chapter"
     tags = [
@@ -107,8 +110,11 @@ def main():
         folder = Path(temporary)
         with zipfile.ZipFile(BOOK / "notebooks.zip") as archive:
             archive.extractall(folder)
-        names = sorted(path.name for path in folder.glob("*.ipynb"))
-        if names != sorted(path.name for path in (ROOT / "chapters").glob("*.ipynb")):
+        names, own = (
+            sorted(path.relative_to(top).as_posix() for path in top.rglob("*.ipynb"))
+            for top in (folder, ROOT / "chapters")
+        )
+        if names != own:
             problems.append(f"the archive has {', '.join(names)}")
         for name in names:
             notebook, source = (nbformat.read(place / name, as_version=4) for place in (folder, ROOT / "chapters"))

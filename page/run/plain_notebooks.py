@@ -5,13 +5,16 @@ cell says where natgrad is from. They are made from `chapters/`, for the archive
 """
 
 import json
+import posixpath
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import concordance
+import copies
 import frame
 import nbformat
 import publishing
+from exercises import EXERCISES
 from live_cells import WHEEL, archive
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.errors import ExtensionError
@@ -41,7 +44,7 @@ MISSING = """
 
     if not Path("{wheel}").exists():
         raise ModuleNotFoundError(
-            "`{wheel}` must be beside this notebook, but it isn't: open the copy"
+            "`{wheel}` must be there, but it isn't: open the copy of this notebook"
             " that is in notebooks.zip, which the download menu of each chapter offers."
         )"""
 # For a notebook that reads files.
@@ -122,7 +125,7 @@ class Book:
         if role.startswith("cite:"):
             return self.cite([key.strip() for key in content.split(",")], textual=role == "cite:t")
         if role == "doc":
-            name = str(PurePosixPath(page).parent / target) if not target.startswith("/") else target[1:]
+            name = posixpath.normpath(posixpath.join("/", posixpath.dirname(page), target))[1:]
             return self.link(text or self.env.titles[name].astext(), name)
         if role == "eq":
             return self.link(f"({self.number(target)})", *self.places[target])
@@ -229,10 +232,11 @@ def figure(cell, book, page):
 
 def plain_code(cell, book, page):
     """A code cell, and its caption as a cell of its own."""
-    folded = "hide-cell" in cell.metadata.get("tags", [])
-    claim = folded and cell.metadata.get("mystnb", {}).get("code_prompt_show")
+    check = "hide-cell" in cell.metadata.get("tags", []) and not page.startswith(EXERCISES)
+    claim = check and cell.metadata.get("mystnb", {}).get("code_prompt_show")
     source = f"# Check: {plain_text(claim, book, page)}\n{cell.source}" if claim else cell.source
     copy = new_code_cell(source, id=cell.id, execution_count=cell.execution_count, outputs=cell.outputs)
+    copy.metadata.update({name: cell.metadata[name] for name in ("nbgrader",) if name in cell.metadata})
     pictures = [one for one in copy.outputs if "image/svg+xml" in one.get("data", {})]
     if not pictures:
         return [copy]
@@ -279,11 +283,12 @@ def origin(book, page, wheel, files=()):
         place = f",\n# {book.address}{book.env.app.builder.get_target_uri(page)}"
         details |= {"place": place, "origin": "", "missing": "", "wheel": f'"natgrad @ {book.address}{wheel}"'}
     else:
+        file = "../" * (page.count("/") - 1) + wheel
         details |= {
             "place": "",
-            "origin": "\n# from the file that is beside it in notebooks.zip",
-            "missing": MISSING.format(wheel=wheel),
-            "wheel": f"./{wheel}",
+            "origin": "\n# from the file that is with it in notebooks.zip",
+            "missing": MISSING.format(wheel=file),
+            "wheel": f"./{file}",
         }
     text = ORIGIN.format(**details)
     if files:
@@ -330,10 +335,12 @@ def put_notebooks_into_the_book(app, error):
     out, book = Path(app.outdir), Book(app.env)
     (wheel,) = out.glob(WHEEL)
     notebooks = {}
-    for path in sorted(Path(app.srcdir, "chapters").glob("*.ipynb")):
-        page = f"chapters/{path.stem}"
-        if page in app.env.found_docs:
-            notebooks[path.name] = plain(nbformat.read(path, as_version=4), book, page, wheel.name)
+    for page in sorted(app.env.found_docs):
+        path = Path(app.env.doc2path(page))
+        if path.suffix == ".ipynb":
+            notebook = nbformat.read(path, as_version=4)
+            notebook = copies.student(notebook) if page.startswith(EXERCISES) else notebook
+            notebooks[f"{page.removeprefix('chapters/')}.ipynb"] = plain(notebook, book, page, wheel.name)
     add_bitmaps(notebooks.values())
     files = {}
     for name, notebook in notebooks.items():
