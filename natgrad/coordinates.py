@@ -27,7 +27,7 @@ class Coordinates(NamedTuple):
 
 
 class Reparametrized(Family):
-    # Of a Gaussian. Unpacked parameters are those of the family, θ and φ.
+    # Of a Gaussian. Unpacked are the parameters of the family and φ.
 
     def __init__(self, family: Family, coordinates: Coordinates):
         self.family, self.coordinates = family, coordinates
