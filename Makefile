@@ -11,7 +11,7 @@ CHAPTERS := $(wildcard chapters/*.ipynb chapters/exercises/*.ipynb)
 SHELVES := $(patsubst %/,%,$(filter-out page/node_modules/,$(wildcard page/*/)))
 # The folder itself is listed because its time changes when a page is removed.
 # .git/logs/HEAD changes with each commit, which the pages name.
-SOURCES := _config.yml _toc.yml CITATION.cff README.md LICENSE $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/*/*) $(wildcard natgrad/*.py benchmarks/results.json tests/mutation/results.json)
+SOURCES := _config.yml _toc.yml CITATION.cff README.md LICENSE $(wildcard .git/logs/HEAD) index.md chapters $(wildcard chapters/* chapters/*/*) $(wildcard natgrad/*.py natgrad_book/*.py benchmarks/results.json tests/mutation/results.json)
 SOURCES += $(foreach shelf,$(SHELVES),$(filter-out $(shelf)/check_% page/run/python,$(wildcard $(shelf)/*)))
 SOURCES += $(wildcard page/drag/figures/*.js)
 

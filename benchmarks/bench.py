@@ -180,7 +180,8 @@ def streamed_fisher(n):
 
     def natgrad():
         found = ng.EmpiricalFisher(2)
-        found.observe(ng.Gaussian(), theta, x)
+        for part in np.array_split(x, -(-n // 10_000)):
+            found.add(ng.Gaussian().score(theta, part))
         return found.matrix()
 
     def numpy():

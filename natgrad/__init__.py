@@ -7,10 +7,10 @@ Arrays follow the habit of `numpy.linalg`: the last axis holds the coordinates, 
 
 from .coordinates import gaussian_mean_log_scale, gaussian_mean_scale, gaussian_natural, reparametrize
 from .discrete import Bernoulli, Categorical, Poisson, Softmax
-from .divergence import chi2_divergence, kl_divergence, kl_quadratic, kl_series
+from .divergence import chi2_divergence, kl_divergence, kl_series
 from .empirical import EmpiricalFisher, empirical_fisher
 from .family import Family
-from .fisher import fisher_from_hessian, fisher_information, fisher_metric, fisher_monte_carlo
+from .fisher import fisher_information, fisher_metric, fisher_monte_carlo
 from .gaussian import Gaussian, MultivariateGaussian
 from .large import Kronecker, LowRank, MatrixFree
 from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores
@@ -25,9 +25,8 @@ __version__ = "0.2.0"
 __all__ = [
     "Bernoulli", "Categorical", "Dense", "Diagonal", "Dual", "EmpiricalFisher", "Family", "Gaussian", "Kronecker",
     "LowRank", "MatrixFree", "Metric", "MultivariateGaussian", "Norm", "PNorm", "Poisson", "Softmax", "Spectral",
-    "chi2_divergence", "directional_derivative", "empirical_fisher", "euclidean", "fisher_from_hessian",
-    "fisher_information", "fisher_metric", "fisher_monte_carlo", "from_covariance", "from_frame", "from_scores",
-    "gaussian_mean_log_scale", "gaussian_mean_scale", "gaussian_natural", "kl_divergence", "kl_quadratic", "kl_series",
-    "natural_gradient", "numerical_gradient", "numerical_hessian", "observed_order", "reparametrize",
-    "steepest_direction",
+    "chi2_divergence", "directional_derivative", "empirical_fisher", "euclidean", "fisher_information", "fisher_metric",
+    "fisher_monte_carlo", "from_covariance", "from_frame", "from_scores", "gaussian_mean_log_scale",
+    "gaussian_mean_scale", "gaussian_natural", "kl_divergence", "kl_series", "natural_gradient", "numerical_gradient",
+    "numerical_hessian", "observed_order", "reparametrize", "steepest_direction",
 ]

@@ -50,8 +50,8 @@ class Reparametrized(Family):
                 self._unpack(column, name)
             found = f"({', '.join(self.parameters)}) = ({', '.join(f'{v:.6g}' for v in columns[0])}) is not"
             raise ValueError(f"`{name}` must be that of a density, but {found}.") from None
-        rounded = (theta[:, None] != phi).all(axis=1)  # what is taken over as it is isn't
-        told_apart(np.where(rounded, np.abs(theta), 0), self.family._unit(inner), name)
+        # A mean is rounded unless it is taken over as it is.
+        told_apart(np.where(inner[0] == phi[0], 0, np.abs(inner[0])), 1 / np.sqrt(inner[1]), name)
         return inner, phi
 
     def _score(self, phi, x):

@@ -21,7 +21,6 @@ class Categorical(Family):
 
     _discrete, _letter = True, "theta"
     _rules = lambda self, theta: [(np.arange(float(self.k)), theta)]
-    _unit = lambda self, theta: theta[1:] * theta[0] / (theta[1:] + theta[0])
 
     def __init__(self, k: int):
         self.k = arrays.count(k, "k", 2)
@@ -77,7 +76,6 @@ class Softmax(Family):
     _log_prob = lambda self, theta, x: np.select([x == i for i in range(self.k)], list(theta[1]))
     _sample = lambda self, theta, shape, rng: Categorical._sample(self, theta[2], shape, rng)
     _rules = lambda self, theta: Categorical._rules(self, theta[2])
-    _unit = lambda self, theta: np.ones_like(theta[0][1:])  # derivatives of ln p are bounded by one
     _rest = lambda self, p: np.tensordot(1 - np.eye(self.k), p, 1)  # 1 − p of all outcomes, as sums of the others
 
     def _unpack(self, theta, name):

@@ -1,4 +1,4 @@
-"""The Kullback-Leibler divergence, its series and its two approximations (sections 3.1 and 3.5)."""
+"""The Kullback-Leibler divergence, its series and its approximation by χ² (section 3.1)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from numpy.typing import ArrayLike
 from . import arrays
 from ._quadrature import TOLERANCE
 from .family import Family
-from .metric import Metric
 
 
 def kl_divergence(family: Family, p: ArrayLike, q: ArrayLike) -> np.ndarray:
@@ -52,21 +51,6 @@ def kl_series(family: Family, p: ArrayLike, q: ArrayLike, terms: int) -> np.ndar
     p, q = _parameters(family, p, q)
     powers = np.arange(1, arrays.count(terms, "terms") + 1)
     return np.cumsum(_moments(family, p, q, powers) / powers)
-
-
-def kl_quadratic(metric: Metric, p: ArrayLike, q: ArrayLike) -> np.ndarray:
-    """The quadratic approximation ½‖q − p‖² of KL(p ‖ q) in nats, shape (...), in the Fisher metric at p (section 3.5).
-
-    `metric` is the Fisher metric at p, as `fisher_metric` gives it; p and q have shape (..., dim). A `ValueError` is
-    raised if ‖q − p‖² leaves the range of float64, but not if q is far away or outside of the family.
-
-    >>> kl_quadratic(fisher_metric(Gaussian(), [0, 1]), [0, 1], [0.1, 1.2]).round(12)
-    np.float64(0.015)
-    """
-    p, q = arrays.instance(metric, "metric", Metric)._vectors(p=p, q=q)
-    with np.errstate(over="ignore"):
-        step = arrays.in_range(q - p, "p", "q")
-    return 0.5 * metric._checked(metric._squared_norm, q=step)
 
 
 def _parameters(family: Family, p: ArrayLike, q: ArrayLike) -> tuple[Sequence, Sequence]:

@@ -6,8 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from . import arrays
-from ._kernels import BLOCK
-from .family import Family, filled
 
 
 def empirical_fisher(scores: ArrayLike) -> np.ndarray:
@@ -22,7 +20,7 @@ def empirical_fisher(scores: ArrayLike) -> np.ndarray:
            [0. , 2. ]])
     """
     scores = arrays.real(scores, "scores", ("N", "n"))
-    return _gram(scores.T, "scores") / len(scores)
+    return _gram(scores) / len(scores)
 
 
 class EmpiricalFisher:
@@ -33,7 +31,7 @@ class EmpiricalFisher:
 
     >>> first, second = EmpiricalFisher(1), EmpiricalFisher(1)
     >>> first.add([[1], [2]])
-    >>> second.observe(Bernoulli(), [0.5], [0, 1, 1])
+    >>> second.add(Bernoulli().score([0.5], [0, 1, 1]))
     >>> first, (first + second).matrix()
     (EmpiricalFisher(dim=1, count=2), array([[3.4]]))
     """
@@ -48,19 +46,7 @@ class EmpiricalFisher:
     def add(self, scores: ArrayLike) -> None:
         """Add scores, shape (N, dim)."""
         scores = arrays.real(scores, "scores", ("N", self.dim))
-        self._include(_gram(scores.T, "scores"), len(scores), "scores")
-
-    def observe(self, family: Family, theta: ArrayLike, x: ArrayLike) -> None:
-        """Add scores of a family at θ, shape (dim,), for observations x, shape (..., *event), never all in memory."""
-        dim = arrays.instance(family, "family", Family).dim
-        arrays.must(dim == self.dim, "family", f"have {self.dim} parameters", f"it has {dim}")
-        (_, unpacked), x = family._read(theta, "theta", ()), arrays.real(x, "x", (..., *family.event))
-        rows, step, total = x.reshape(-1, *family.event), max(256, BLOCK // 4 // self.dim), 0.0
-        with np.errstate(all="ignore"):
-            for start in range(0, len(rows), step):
-                part = family._first(rows[start : start + step])
-                total = total + _gram(filled(family._score(unpacked, part)), "theta", "x")
-        self._include(total, len(rows), "x")
+        self._include(_gram(scores), len(scores), "scores")
 
     def __add__(self, other: EmpiricalFisher) -> EmpiricalFisher:
         if not isinstance(other, EmpiricalFisher):
@@ -81,9 +67,9 @@ class EmpiricalFisher:
         return self._sum / self.count
 
 
-def _gram(scores: np.ndarray, *names: str) -> np.ndarray:
-    # S Sᵀ of scores, coordinates first. Squares that are lost would make a score zero.
+def _gram(scores: np.ndarray) -> np.ndarray:
+    # SᵀS. Squares that are lost would make a score zero.
     with np.errstate(all="ignore"):
-        found = scores @ scores.T
-        arrays.in_range(found.diagonal(), *names, source=lambda: scores.any(axis=1))
-        return arrays.in_range(found, *names)
+        found = scores.T @ scores
+        arrays.in_range(found.diagonal(), "scores", source=lambda: scores.any(axis=0))
+        return arrays.in_range(found, "scores")

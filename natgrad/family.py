@@ -36,10 +36,9 @@ class Family(ABC):
     - `_discrete`: True if observations are whole numbers, of which many may be the same.
     - `_unpack(theta, name)`: θ as the other hooks get it, or raise if it is outside; by default, by `_positive`.
     - `_observation(x)`: x, or raise if it is impossible.
-    - `_unit(theta)`: the length in each parameter over which ln p changes appreciably: what differences go by.
     - `_chi2_is_finite(p, q)`: False where E_p[(q/p)²] is infinite: quadrature, which can't find it, isn't asked.
 
-    For example waiting times, with density r exp(−r x) for x ≥ 0, and their routes from the definitions:
+    For example waiting times, with density r exp(−r x) for x ≥ 0, held against their definitions:
 
     >>> class Waiting(Family):
     ...     parameters, _positive = ("rate",), {0: "rate"}
@@ -53,8 +52,8 @@ class Family(ABC):
     >>> waiting = Waiting()
     >>> waiting, waiting.kl([2], [3]).round(9), kl_divergence(waiting, [2], [3]).round(9)
     (Waiting(rate), np.float64(0.094534892), np.float64(0.094534892))
-    >>> [round(f(waiting, [2]).item(), 9) for f in (Family.fisher, fisher_information, fisher_from_hessian)]
-    [0.25, 0.25, 0.25]
+    >>> waiting.fisher([2]), fisher_information(waiting, [2]).round(9)
+    (array([[0.25]]), array([[0.25]]))
     """
 
     parameters: tuple[str, ...]
@@ -82,13 +81,6 @@ class Family(ABC):
         return tuple(theta)
 
     _log_prob = _score = _fisher = _kl = _sample = _rules = abstractmethod(lambda self, *arguments: ...)
-
-    def _unit(self, theta: Sequence) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            unit = 1 / np.sqrt(np.einsum("ii...->i...", filled(self._fisher(theta))))
-        for i in self._positive:
-            unit[i] = np.minimum(unit[i], theta[i])
-        return unit
 
     def log_prob(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The log density ln p_θ(x) in nats, shape (...), for `theta`, shape (..., dim), and `x`, (..., *event).

@@ -11,7 +11,6 @@ from . import arrays
 from ._kernels import BLOCK
 from .family import Family, filled
 from .metric import Dense, Metric
-from .taylor import HESSIAN_STEP, MOST_ERROR, _hessian, _steps
 
 
 class Estimate(NamedTuple):
@@ -35,30 +34,6 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
     return arrays.in_range(family._expect(unpacked, scores, "theta", square=True), "theta")
 
 
-def fisher_from_hessian(family: Family, theta: ArrayLike) -> np.ndarray:
-    """F = −E[H] of a family at one `theta`, shape (dim,): minus the mean Hessian of ln p, by differences (section 3.4).
-
-    A `ValueError` is raised if half of their steps give something else: rounding has then taken the digits.
-
-    >>> fisher_from_hessian(Gaussian(), [0, 2]).round(6) + 0
-    array([[2.   , 0.   ],
-           [0.   , 0.125]])
-    """
-    theta, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
-    unit = family._unit(unpacked)
-    theta, steps, place = _steps(theta, unit, HESSIAN_STEP, "theta")
-    halves = np.rint(steps / 2 / place) * place
-    # The mean of the Hessian is the Hessian of the mean, which is over x ~ p_θ wherever ln p is taken.
-    log_prob = lambda t: family._expect(unpacked, lambda x: family._log_prob(family._unpack(t, "theta"), x), "theta")
-    found, again = (-_hessian(log_prob, theta, each, "theta") for each in (steps, halves))
-    widths = np.sqrt(np.abs(found.diagonal()))
-    off = np.abs(again - found) > MOST_ERROR * np.outer(widths, widths)
-    if off.any():
-        both = f"{found[off][0]:.6g} and with half of the steps {again[off][0]:.6g}"
-        arrays.must(False, "theta", "have a Fisher matrix that differences can find", f"they give {both}")
-    return found
-
-
 def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.random.Generator) -> Estimate:
     """F = E[SSᵀ] of a family at one `theta`, shape (dim,), from `size` independent draws with `rng` (section 3.5).
 
@@ -71,11 +46,12 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     _, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
     size = arrays.count(size, "size", 2)
     arrays.instance(rng, "rng", np.random.Generator)
-    mean, squares, step, unit = 0.0, 0.0, max(2, BLOCK // family.dim**2), family._unit(unpacked)
+    mean, squares, step = 0.0, 0.0, max(2, BLOCK // family.dim**2)
     with np.errstate(all="ignore"):
+        # Scores are taken in units in which they are about one, so that no fourth power is out of range.
+        unit = 1 / np.sqrt(np.diagonal(filled(family._fisher(unpacked))))
         for done in range(0, size, step):
             part = min(step, size - done)
-            # In units in which they are about one, so that no fourth power is out of range.
             scores = filled(family._score(unpacked, family._sample(unpacked, (part,), rng))) * unit[:, None]
             products = scores[:, None] * scores
             # The mean and the sum of squares about it of all so far, from those of two parts (Chan et al., 1983).

@@ -73,8 +73,14 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
     unit = arrays.each(unit, "unit", x.size)
     # Copies, because f may return the same array each time.
     seen = lambda x: values.append(arrays.real(f(x), "f").copy()) or values[-1]
-    x, steps, place = _steps(x, unit, part, "unit")
-    found, *others = (derivative(seen, x, np.rint(steps / k / place) * place, "f") for k in (1, 2, 4))
+    # Of x + k step the last place: multiples of it are added exactly.
+    with np.errstate(all="ignore"):
+        place = np.spacing(np.abs(x) + 4 * part * unit)
+    exact = place <= STEP_ROUNDING * part * unit
+    told = f"a unit of {unit[exact.argmin()]:.6g} is negligible beside {x[exact.argmin()]:.6g}"
+    arrays.must(exact.all(), "unit", "allow steps that rounding leaves apart", told)
+    x, steps = np.rint(x / place) * place, np.rint(part * unit / place)
+    found, *others = (derivative(seen, x, np.rint(steps / k) * place) for k in (1, 2, 4))
     # Per unit, so that those in different coordinates can be compared.
     per_unit = unit if order == 1 else np.outer(unit, unit)
     with np.errstate(over="ignore"):
@@ -92,29 +98,17 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
     return found
 
 
-def _gradient(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
-    # With steps from `_steps`, and the name of what is to blame for values of f.
+def _gradient(f: Callable, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
     derivatives = []
     for step, direction in zip(steps, np.eye(x.size), strict=True):
-        values = [arrays.real(f(x + k * step * direction), name) for k in OFFSETS]
+        values = [f(x + k * step * direction) for k in OFFSETS]
         shapes = {str(value.shape) for value in values}
-        arrays.must(len(shapes) == 1, name, "return one shape everywhere", f"it returns {' and '.join(shapes)}")
+        arrays.must(len(shapes) == 1, "f", "return one shape everywhere", f"it returns {' and '.join(shapes)}")
         with np.errstate(all="ignore"):
-            derivatives.append(arrays.in_range(np.tensordot(COEFFICIENTS, values, axes=1) / step, name))
+            derivatives.append(arrays.in_range(np.tensordot(COEFFICIENTS, values, axes=1) / step, "f"))
     return np.stack(derivatives, axis=-1)
 
 
-def _hessian(f: Callable, x: np.ndarray, steps: np.ndarray, name: str) -> np.ndarray:
-    hessian = _gradient(lambda x: _gradient(f, x, steps, name), x, steps, name)
+def _hessian(f: Callable, x: np.ndarray, steps: np.ndarray) -> np.ndarray:
+    hessian = _gradient(lambda x: _gradient(f, x, steps), x, steps)
     return 0.5 * hessian + 0.5 * hessian.mT  # which differ by rounding
-
-
-def _steps(x: np.ndarray, unit: np.ndarray, part: float, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """x, steps of about this part of each unit, and their last place: x + k step is exact for small k."""
-    steps = part * unit
-    with np.errstate(all="ignore"):
-        place = np.spacing(np.abs(x) + 4 * steps)
-    exact = place <= STEP_ROUNDING * steps
-    found = f"a unit of {unit[exact.argmin()]:.6g} is negligible beside {x[exact.argmin()]:.6g}"
-    arrays.must(exact.all(), name, "allow steps that rounding leaves apart", found)
-    return np.rint(x / place) * place, np.rint(steps / place) * place, place

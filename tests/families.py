@@ -25,6 +25,15 @@ def signs(rng, n=None):
     return rng.choice([-1, 1], n)
 
 
+def mean_hessian(family, theta):
+    """F = −E[H]: the mean Hessian of ln p is the Hessian of the mean, over x ~ p_θ wherever ln p is taken."""
+    theta = np.asarray(theta, dtype=float)
+    width = 1 / np.sqrt(np.diag(family.fisher(theta)))
+    unit = width / 8  # about as small as the part of a rare outcome
+    mean = lambda t: family.expect(theta, lambda x: family.log_prob(t, x))
+    return -ng.numerical_hessian(mean, theta, unit)
+
+
 def distance(rng, n=None):
     return signs(rng, n) * 10 ** rng.uniform(-9, 1, n)
 

@@ -27,7 +27,7 @@ def client():
 @dask.delayed
 def part(chunk):
     found = ng.EmpiricalFisher(2)
-    found.observe(ng.Gaussian(), THETA, chunk)
+    found.add(ng.Gaussian().score(THETA, chunk))
     return found
 
 

@@ -146,20 +146,6 @@ def test_half_of_chi2_is_a_third_order_approximation():
     assert (np.abs(ng.observed_order(errors, steps) - 3) < ORDER).all()
 
 
-def test_the_quadratic_form():
-    tensor = np.array([[5.0, 2.0], [2.0, 4.0]])
-    p, q = np.array([1.0, -2.0]), np.array([[1.5, 0.0], [1.0, -2.0]])
-    # ½(5·¼ + 2·2·½·2 + 4·4)
-    assert_close(ng.kl_quadratic(ng.Dense(tensor), p, q), [10.625, 0.0], EXACT)
-    assert_close(ng.kl_quadratic(ng.Dense(tensor), q, p), [10.625, 0.0], EXACT)
-
-
-def test_the_quadratic_form_broadcasts():
-    metrics = ng.Diagonal([[1.0, 2.0], [3.0, 4.0]])
-    found = ng.kl_quadratic(metrics, [0, 0], np.ones((5, 1, 2)))
-    assert_close(found, np.tile([1.5, 3.5], (5, 1)), EXACT)
-
-
 def test_the_series_has_as_many_terms_as_asked_for():
     assert ng.kl_series(COIN, [0.6], [0.5], 1).shape == (1,)
     seven, three = (ng.kl_series(COIN, [0.6], [0.5], terms) for terms in (7, 3))
@@ -207,10 +193,3 @@ def test_chi2_of_logits_is_that_of_their_probabilities():
 def coin_chi2(*logits):
     p, q = (1 / (1 + np.exp(-v)) for v in logits)
     return (p - q) ** 2 / (p * (1 - p))
-
-
-def test_a_step_that_overflows_is_said_of_both_points():
-    with pytest.raises(ValueError, match="^`p` and `q` must have a result within the range of float64"):
-        ng.kl_quadratic(ng.Diagonal([1.0]), [-1e308], [1.5e308])
-    with pytest.raises(ValueError, match="^`q` must have a result within the range of float64"):
-        ng.kl_quadratic(ng.Diagonal([1.0]), [0], [1e200])

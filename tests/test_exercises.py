@@ -13,8 +13,8 @@ import pytest
 import teacher
 import yaml
 
-from natgrad import exercise
-from natgrad.exercise import NotRight
+from natgrad_book import exercise
+from natgrad_book.exercise import NotRight
 
 FOLDER = Path(__file__).parents[1] / "chapters" / "exercises"
 NOTEBOOKS = {path.stem: nbformat.read(path, as_version=4) for path in sorted(FOLDER.glob("*.ipynb"))}

@@ -9,7 +9,7 @@ import pickle
 
 import numpy as np
 import pytest
-from families import EXAMPLES
+from families import EXAMPLES, mean_hessian
 from tolerances import DIFFERENCES, EXACT, MONTE_CARLO, ORDER, QUADRATURE, assert_close
 
 import natgrad as ng
@@ -90,7 +90,7 @@ def test_fisher_is_the_mean_square_of_the_score_and_minus_the_mean_hessian(famil
     assert (fisher == fisher.T).all()
     assert (np.linalg.eigvalsh(fisher / scale) > 0).all()
     assert_close(ng.fisher_information(family, theta), fisher, QUADRATURE, scale)
-    assert_close(ng.fisher_from_hessian(family, theta), fisher, DIFFERENCES, scale)
+    assert_close(mean_hessian(family, theta), fisher, DIFFERENCES, scale)
 
 
 @everywhere

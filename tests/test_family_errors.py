@@ -15,7 +15,6 @@ from test_errors import (
     FAMILIES,
     FUNCTIONS,
     GENERATORS,
-    METRICS,
     POINTS,
     RETURNS,
     VECTORS,
@@ -46,7 +45,6 @@ def test_parameters_outside_of_the_family(name, bad):
         lambda: family.fisher(np.stack([theta, wrong])),
         lambda: family.sample(wrong, 3, RNG),
         lambda: ng.fisher_information(family, wrong),
-        lambda: ng.EmpiricalFisher(family.dim).observe(family, wrong, x),
     ):
         refuse(call, "theta")
     refuse(lambda: family.kl(wrong, theta), "theta0")
@@ -62,7 +60,6 @@ def test_impossible_observations(name, bad):
     for call in (
         lambda: family.log_prob(theta, wrong),
         lambda: family.score(theta, wrong),
-        lambda: ng.EmpiricalFisher(family.dim).observe(family, theta, wrong),
     ):
         refuse(call, "x")
 
@@ -121,12 +118,7 @@ CALLS = {
     "kl_divergence": (ng.kl_divergence, FAMILY | TWO_POINTS),
     "chi2_divergence": (ng.chi2_divergence, FAMILY | TWO_POINTS),
     "kl_series": (ng.kl_series, FAMILY | TWO_POINTS | {"terms": (3, DIMS)}),
-    "kl_quadratic": (
-        ng.kl_quadratic,
-        {"metric": (ng.euclidean(2), METRICS), "p": (THETA, some(VECTORS)), "q": (THETA, some(VECTORS))},
-    ),
     "fisher_information": (ng.fisher_information, FAMILY | ONE_POINT),
-    "fisher_from_hessian": (ng.fisher_from_hessian, FAMILY | ONE_POINT),
     "fisher_metric": (ng.fisher_metric, FAMILY | {"theta": (THETA, some(VECTORS))}),
     "fisher_monte_carlo": (
         ng.fisher_monte_carlo,
@@ -135,14 +127,6 @@ CALLS = {
     "empirical_fisher": (ng.empirical_fisher, {"scores": (TABLE, SCORES)}),
     "EmpiricalFisher": (ng.EmpiricalFisher, {"dim": (2, DIMS)}),
     "EmpiricalFisher.add": (ng.EmpiricalFisher(2).add, {"scores": (TABLE, some(SCORES) | WIDE)}),
-    "EmpiricalFisher.observe": (
-        ng.EmpiricalFisher(2).observe,
-        {
-            "family": (BELL, FAMILY["family"][1] | {"of another size": lambda good: COIN}),
-            "theta": (THETA, some(POINTS)),
-            "x": (PAIR, some(ARRAYS)),
-        },
-    ),
     "numerical_gradient": (
         ng.numerical_gradient,
         {
@@ -348,10 +332,6 @@ MESSAGES = [
     ),
     (lambda: ng.EmpiricalFisher(2).matrix(), "`scores` must be added before their mean is taken, but there are none."),
     (lambda: ng.EmpiricalFisher(2) + ng.EmpiricalFisher(3), "`other` must have 2 parameters, but it has 3."),
-    (
-        lambda: ng.EmpiricalFisher(2).observe(COIN, [0.5], [1]),
-        "`family` must have 2 parameters, but it has 1.",
-    ),
 ]
 
 
@@ -366,8 +346,6 @@ def test_four_nodes_in_each_of_eight_dimensions_are_enough_for_moments():
 
 TWO = np.ones((2, 2))
 MISMATCHES = {
-    "quadratic": (lambda: ng.kl_quadratic(ng.Diagonal(np.ones((3, 2))), TWO, [1, 1]), ["p", "q"]),
-    "quadratic, points": (lambda: ng.kl_quadratic(ng.euclidean(2), TWO, np.ones((3, 2))), ["p", "q"]),
     "log_prob": (lambda: BELL.log_prob(TWO, [1, 2, 3]), ["theta", "x"]),
     "score": (lambda: COIN.score([[0.5], [0.6]], [0, 1, 1]), ["theta", "x"]),
     "kl": (lambda: BELL.kl(TWO, np.ones((3, 2))), ["theta0", "theta1"]),

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from natgrad import figures
+from natgrad_book import figures
 
 ROOT = Path(__file__).parents[1]
 
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 PROGRAM = """
 import sys
 import numpy as np
-from natgrad import figures
+from natgrad_book import figures
 
 figure, (left, right) = figures.plane(2, extent=2)
 angles = np.linspace(0, 2 * np.pi, 60)

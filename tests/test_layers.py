@@ -20,8 +20,6 @@ LAYERS = {
     "_kernels": set(),
     "_special": set(),
     "arrays": {"_kernels"},
-    "exercise": set(),
-    "figures": set(),
     "metric": {"arrays", "_kernels", "norms"},
     "mahalanobis": {"arrays", "_kernels", "metric"},
     "large": {"arrays", "_kernels", "metric"},
@@ -32,10 +30,10 @@ LAYERS = {
     "discrete": {"arrays", "_special", "family"},
     "gaussian": {"arrays", "_kernels", "_quadrature", "_special", "family", "metric"},
     "coordinates": {"arrays", "family", "_quadrature"},
-    "divergence": {"arrays", "family", "metric", "_quadrature"},
+    "divergence": {"arrays", "family", "_quadrature"},
     "taylor": {"arrays"},
-    "empirical": {"arrays", "_kernels", "family"},
-    "fisher": {"arrays", "_kernels", "family", "metric", "taylor"},
+    "empirical": {"arrays"},
+    "fisher": {"arrays", "_kernels", "family", "metric"},
     "__init__": {
         *("coordinates", "discrete", "divergence", "empirical", "family", "fisher", "gaussian"),
         *("large", "mahalanobis", "metric", "norms", "steepest", "taylor"),
@@ -43,7 +41,7 @@ LAYERS = {
 }
 # Which packages; the standard library is free.
 PACKAGES = {name: {"numpy"} for name in LAYERS}
-PACKAGES |= {"figures": {"numpy", "matplotlib"}, "_kernels": {"numpy", "scipy"}}
+PACKAGES["_kernels"] = {"numpy", "scipy"}
 
 
 def imports(path):

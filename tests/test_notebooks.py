@@ -21,7 +21,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 from nbval.plugin import IPyNbFile
 
 import natgrad
-from natgrad import figures
+from natgrad_book import figures
 
 ROOT = Path(__file__).parents[1]
 PATHS = sorted(ROOT.glob("chapters/*.ipynb"))
@@ -31,7 +31,7 @@ CHAPTERS = [name for name in NOTEBOOKS if name[0].isdigit()]
 # The statements of the note, whose ids chapters and errata refer to, and how many sections its chapters have.
 STATEMENTS = [row["id"] for row in yaml.safe_load((ROOT / "chapters" / "concordance.yml").read_text(encoding="utf-8"))]
 SECTIONS_OF_THE_NOTE = {int(name[0]): int(name[2]) for name in STATEMENTS}
-ALLOWED_IMPORTS = {"numpy", "sympy", "matplotlib", "natgrad"}
+ALLOWED_IMPORTS = {"numpy", "sympy", "matplotlib", "natgrad", "natgrad_book"}
 # What a cell may try to import, if it can do without.
 OPTIONAL_IMPORTS = {"dask"}
 FIGURES = ("image/svg+xml", "image/png", "image/jpeg")

@@ -100,7 +100,7 @@ def test_a_published_package_leads_to_the_book_and_no_link_of_its_description_is
 
 
 def test_who_lacks_matplotlib_is_told_which_extra_has_it():
-    program = "import sys; sys.modules['matplotlib'] = None; from natgrad import figures"
+    program = "import sys; sys.modules['matplotlib'] = None; from natgrad_book import figures"
     run = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True)
-    wanted = '`natgrad.figures` needs matplotlib, which is not installed: pip install "natgrad[chapters]"'
+    wanted = '`natgrad_book.figures` needs matplotlib, which is not installed: pip install "natgrad[chapters]"'
     assert run.stderr.splitlines()[-1] == f"ModuleNotFoundError: {wanted}"

@@ -125,7 +125,8 @@ def bibtex_of_the_note(folder=ROOT / "chapters"):
 def package(folder, root=ROOT):
     """Copy what the package is built from: with addresses, which PyPI and pip show, if there are any."""
     version = f"v{citation(root)['version']}"
-    shutil.copytree(root / "natgrad", folder / "natgrad", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("natgrad", "natgrad_book"):
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(root / "LICENSE", folder)
     project, readme = ((root / name).read_text(encoding="utf-8") for name in ("pyproject.toml", "README.md"))
     if address(root) and repository(root):

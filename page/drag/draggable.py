@@ -13,7 +13,7 @@ from docutils import nodes
 from myst_nb.core.render import MimeRenderPlugin, load_mime_renders
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from natgrad.figures import DRAGGABLE, colors
+from natgrad_book.figures import DRAGGABLE, colors
 
 DRAG = Path(__file__).parent
 

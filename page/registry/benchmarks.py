@@ -13,7 +13,7 @@ import numpy as np
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
-from natgrad import figures
+from natgrad_book import figures
 
 DATA = Path(__file__).parents[2] / "benchmarks" / "results.json"
 

@@ -28,7 +28,7 @@ from sphinx.transforms import SphinxTransform
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
-from natgrad.figures import colors
+from natgrad_book.figures import colors
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "chapters"

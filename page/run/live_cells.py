@@ -15,10 +15,10 @@ from unittest import mock
 
 import publishing
 from docutils import nodes
-from flit_core.wheel import make_wheel_in
+from hatchling.builders.wheel import WheelBuilder
 from sphinx.errors import ExtensionError
 
-from natgrad.figures import DRAGGABLE
+from natgrad_book.figures import DRAGGABLE
 
 RUN = Path(__file__).parent
 PYTHON = RUN / "python"  # made by assemble_python.py
@@ -39,7 +39,7 @@ def build_wheel(folder):
     """The package as a wheel: without the times of its files, which each checkout has its own of."""
     publishing.package(folder / "package")
     with mock.patch.dict(os.environ, SOURCE_DATE_EPOCH="315532800"):  # 1980, the first time that a zip file can hold
-        return make_wheel_in(folder / "package" / "pyproject.toml", folder).file
+        return Path(next(WheelBuilder(str(folder / "package")).build(directory=str(folder))))
 
 
 def checksum(*contents):

@@ -19,7 +19,7 @@ from live_cells import WHEEL, archive
 from nbformat.v4 import new_code_cell, new_markdown_cell
 from sphinx.errors import ExtensionError
 
-from natgrad.figures import DRAGGABLE
+from natgrad_book.figures import DRAGGABLE
 
 README = """\
 The notebooks of the book, {edition}, with their outputs, and natgrad, the package that they use.

@@ -104,7 +104,7 @@ def bundle(value):
 
 
 def drawn(figure):
-    from natgrad import figures
+    from natgrad_book import figures
 
     return figures.show(figure)._repr_svg_()
 
@@ -176,17 +176,17 @@ def ask(prompt=""):
 
 
 def draws(source):
-    """Whether a cell needs matplotlib, which natgrad.figures imports: not if it only imports the module."""
-    rest = re.sub(r"^from natgrad import figures$", "", source, flags=re.MULTILINE)
+    """Whether a cell needs matplotlib, which natgrad_book.figures imports: not if it only imports the module."""
+    rest = re.sub(r"^from natgrad_book import figures$", "", source, flags=re.MULTILINE)
     return bool(re.search(r"\bfigures\b", rest))
 
 
 def import_figures_when_used():
-    """Every chapter imports natgrad.figures at its start; matplotlib, a third of what is loaded, can wait."""
-    spec = importlib.util.find_spec("natgrad.figures")
+    """Every chapter imports natgrad_book.figures at its start; matplotlib, a third of what is loaded, can wait."""
+    spec = importlib.util.find_spec("natgrad_book.figures")
     spec.loader = importlib.util.LazyLoader(spec.loader)
     module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = sys.modules["natgrad"].figures = module
+    sys.modules[spec.name] = sys.modules["natgrad_book"].figures = module
     spec.loader.exec_module(module)
 
 

@@ -74,9 +74,7 @@ SECONDS, PATIENCE = 20, 12
 BYTES = 2 * 2**30  # and if it takes more memory
 TARGETS = {"package": 0.95, "cells": 0.90}
 
-# Not figures, whose drawings nbval compares byte for byte, nor exercise: what it is for are answers, right and wrong,
-# and all of them are tried.
-MODULES = sorted({path.stem for path in ROOT.glob("natgrad/*.py")} - {"__init__", "figures", "exercise"})
+MODULES = sorted({path.stem for path in ROOT.glob("natgrad/*.py")} - {"__init__"})
 CHAPTERS = sorted(path.stem for path in ROOT.glob("chapters/*.ipynb"))
 # The tests of the package are those that call it by its short name; a cluster of processes is too slow.
 TESTS = sorted(path for path in ROOT.glob("tests/test_*.py") if "import natgrad as ng" in path.read_text("utf-8"))

@@ -16,7 +16,7 @@ try:
 except ModuleNotFoundError as error:
     if error.name != "matplotlib":
         raise
-    message = '`natgrad.figures` needs matplotlib, which is not installed: pip install "natgrad[chapters]"'
+    message = '`natgrad_book.figures` needs matplotlib, which is not installed: pip install "natgrad[chapters]"'
     raise ModuleNotFoundError(message, name="matplotlib") from None
 
 # Okabe and Ito's palette, told apart by colour-blind readers; what each colour means is the same in every figure.
