@@ -8,9 +8,8 @@ Arrays follow the habit of `numpy.linalg`: the last axis holds the coordinates, 
 from .coordinates import gaussian_mean_log_scale, gaussian_mean_scale, gaussian_natural, reparametrize
 from .discrete import Bernoulli, Categorical, Poisson, Softmax
 from .divergence import chi2_divergence, kl_divergence, kl_series
-from .empirical import EmpiricalFisher, empirical_fisher
 from .family import Family
-from .fisher import fisher_information, fisher_metric, fisher_monte_carlo
+from .fisher import EmpiricalFisher, empirical_fisher, fisher_information, fisher_metric, fisher_monte_carlo
 from .gaussian import Gaussian, MultivariateGaussian
 from .large import Kronecker, LowRank, MatrixFree
 from .mahalanobis import Diagonal, Dual, euclidean, from_covariance, from_frame, from_scores

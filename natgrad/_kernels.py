@@ -1,6 +1,5 @@
 """Triangular factors, A = L Lᵀ: one larger matrix goes to LAPACK by way of scipy, if that is there."""
 
-import math
 from functools import cache
 from importlib.util import find_spec
 
@@ -87,7 +86,7 @@ def well_conditioned(factor: np.ndarray, most: float) -> bool:
     the means of the others, and no eigenvalue is larger than n. Singular values decide the rest.
     """
     n, squares, pivots = factor.shape[-1], np.vecdot(factor, factor), factor.diagonal(axis1=-2, axis2=-1)
-    suspects = ~(np.multiply.reduce(pivots * pivots / squares, axis=-1) * most > n * math.e)
+    suspects = ~(np.multiply.reduce(pivots * pivots / squares, axis=-1) * most > n * np.e)
     if not suspects.any():
         return True
     rows = factor / np.sqrt(squares)[..., None]
@@ -95,4 +94,4 @@ def well_conditioned(factor: np.ndarray, most: float) -> bool:
     if factor.ndim == 2 and (lapack := _lapack(n)) and 10 * n < most * lapack.dpocon(rows, 1.0, uplo="L")[0]:
         return True
     values = np.linalg.svd(rows[suspects], compute_uv=False)
-    return bool((values[..., 0] < math.sqrt(most) * values[..., -1]).all())
+    return bool((values[..., 0] < np.sqrt(most) * values[..., -1]).all())

@@ -1,7 +1,5 @@
 """The Gaussian family of section 3.6, and its vectors."""
 
-import math
-
 import numpy as np
 
 from . import arrays
@@ -9,8 +7,6 @@ from ._quadrature import hermite, told_apart
 from ._special import u_minus_log1p
 from .family import Family
 from .metric import Dense
-
-LOG_2PI = math.log(2 * math.pi)
 
 
 class Gaussian(Family):
@@ -29,7 +25,7 @@ class Gaussian(Family):
 
     def _log_prob(self, theta, x):
         mu, tau = theta
-        return 0.5 * (np.log(tau) - LOG_2PI - ((x - mu) * np.sqrt(tau)) ** 2)
+        return 0.5 * (np.log(tau / (2 * np.pi)) - ((x - mu) * np.sqrt(tau)) ** 2)
 
     def _score(self, theta, x):
         gap, tau = x - theta[0], theta[1]
@@ -81,8 +77,9 @@ class MultivariateGaussian(Family):
 
     def _log_prob(self, theta, x):
         mean, metric = theta
-        root = np.log(np.diagonal(metric._factor, axis1=-2, axis2=-1)).sum(axis=-1)  # of the determinant
-        return root - 0.5 * (self.n * LOG_2PI + metric._squared_norm(np.moveaxis(x, 0, -1) - mean))
+        pivots = np.diagonal(metric._factor, axis1=-2, axis2=-1)  # their product is the root of the determinant
+        square = metric._squared_norm(np.moveaxis(x, 0, -1) - mean)
+        return np.log(pivots / np.sqrt(2 * np.pi)).sum(axis=-1) - 0.5 * square
 
     def _score(self, theta, x):
         # P (x − μ), and ½ (Σ − (x − μ)(x − μ)ᵀ) with its entries off the diagonal doubled.

@@ -39,7 +39,6 @@ class Kronecker(Metric):
     _whiten = lambda self, v: self._both("_whiten", v)
     _unwhiten = lambda self, w: self._both("_unwhiten", w)
     _squared_norm = lambda self, v: np.square(self._whiten(v)).sum(axis=-1)
-    _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _both(self, verb: str, v: np.ndarray) -> np.ndarray:
         """Do to the columns of V what A does, and to its rows what B does."""
@@ -80,7 +79,6 @@ class LowRank(Metric):
     # G = SᵀS/N + λI, and G⁻¹ = (I − Sᵀ K⁻¹ S)/λ.
     _apply = lambda self, v: v @ self._scores.T @ self._scores / len(self._scores) + self._damping * v
     _woodbury = lambda self, g: (g - self._kernel._solve(g @ self._scores.T) @ self._scores) / self._damping
-    _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
 
     def _solve(self, g):
         v = self._woodbury(g)
@@ -142,6 +140,7 @@ class MatrixFree(Metric):
     _each = lambda self, f, v: np.array([f(u) if u.any() else u for u in v.reshape(-1, self.dim)]).reshape(v.shape)
     _apply = lambda self, v: self._each(self._product, v)
     _solve = lambda self, g: self._each(lambda g: self._conjugate_gradients(g).value, g)
+    _squared_dual_norm = lambda self, g: np.vecdot(g, self._solve(g))  # one product less
 
     def _product(self, v: np.ndarray) -> np.ndarray:
         # Copies, so that nothing that is done to one is done to ours.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -105,7 +103,7 @@ def _of_columns(a: np.ndarray, count: int, name: str, wanted: str, scaled: str) 
         tensor = a.mT @ a / count
         # AᵀA = RᵀR for A = Q R with Q orthogonal; the signs make the diagonal of R positive.
         r = np.linalg.qr(a, mode="r")
-        r *= np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None] / math.sqrt(count)
+        r *= np.sign(np.diagonal(r, axis1=-2, axis2=-1))[..., None] / np.sqrt(count)
         squares = arrays.in_range(np.diagonal(tensor, axis1=-2, axis2=-1), name, source=lambda: a.any(axis=-2))
         arrays.must((squares > 0).all(), name, wanted, "its smallest singular value is 0")
         # The condition number of R is the root of that of RᵀR.

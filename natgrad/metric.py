@@ -37,7 +37,6 @@ class Metric(Norm):
     (Walk(n=3), array([1., 2., 2.]), array([0., 1., 0.]), np.float64(5.196152422706632))
     """
 
-    _kind = "metric"
     dim: int = cached_property(lambda self: arrays.must(False, "dim", "be set", f"{type(self).__name__} has none"))
 
     _apply = _solve = abstractmethod(lambda self, v: ...)
@@ -52,7 +51,7 @@ class Metric(Norm):
 
     _unwhiten = lambda self, w: self._whiten(w)
     _squared_norm = lambda self, v: np.vecdot(v, self._apply(v))
-    _squared_dual_norm = lambda self, g: np.vecdot(g, self._solve(g))
+    _squared_dual_norm = lambda self, g: self._squared_norm(self._solve(g))  # ‖v‖² for v = G⁻¹g
     # Zero where squares have lost their digits: `arrays.in_range` sees to that.
     _root = lambda self, squared: np.sqrt(np.where(squared < arrays.LOWEST, 0, squared))
     _norm = lambda self, v: self._root(self._squared_norm(v))

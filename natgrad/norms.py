@@ -29,7 +29,6 @@ class Norm(ABC):
     (array([ 1., -2.]), np.float64(11.0))
     """
 
-    _kind = "norm"
     _shape: tuple[int | str, ...] = ("n",)
     batch: tuple[int, ...] = ()
 
@@ -53,7 +52,7 @@ class Norm(ABC):
             split = found[-1].ndim - len(shape)
             leading[name], shape = found[-1].shape[:split], found[-1].shape[split:]
         if any(leading.values()) and (self.batch or len(found) > 1):
-            arrays.broadcast(**leading, **{self._kind: self.batch})
+            arrays.broadcast(**leading, **({"metric": self.batch} if self.batch else {}))
         return found
 
     def _checked(self, hook: Callable, axes: int = 0, /, **value) -> np.ndarray:

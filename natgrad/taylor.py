@@ -25,9 +25,8 @@ def numerical_gradient(f: Callable[[np.ndarray], np.ndarray], x: ArrayLike, unit
 
     `f` takes a point, shape (n,), and returns a number or an array of numbers, shape (...). `unit`, a number or one for
     each coordinate, is the length over which f changes appreciably; steps are a small part of it. The error is about
-    1e-12 if f and its derivatives per unit are about one. A `ValueError` is raised if a half or a quarter of the steps
-    gives something else: the error is then not below a thousandth of the largest derivative per unit, nor due to f's
-    rounding.
+    1e-12 if f and its derivatives per unit are about one. A `ValueError` is raised if half or a quarter of the steps
+    gives something else, by more than f's rounding and a thousandth of the largest derivative per unit.
 
     >>> numerical_gradient(lambda x: 3 * x[1], [1, 2]).round(9) + 0
     array([0., 3.])
@@ -90,8 +89,7 @@ def _sound(derivative: Callable, order: int, part: float, f: Callable, x, unit) 
         around = MOST_ERROR**2 * np.ptp(np.stack(values), axis=0) / part**order
         allowed = arrays.in_range(MOST_ERROR * largest + rounding + around.reshape(largest.shape), "f")
         for k, again in zip((2, 4), others, strict=True):
-            off = np.abs((found - again) * per_unit) > allowed
-            if off.any():
+            if (off := np.abs((found - again) * per_unit) > allowed).any():
                 both = f"{found[off][0]:.6g} and {again[off][0]:.6g}"
                 told = f"steps of {part:.2g} and {part / k:.2g} units give the derivatives {both}"
                 arrays.must(False, "unit", "be a length over which `f` hardly bends", told)

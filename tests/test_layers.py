@@ -32,10 +32,9 @@ LAYERS = {
     "coordinates": {"arrays", "family", "_quadrature"},
     "divergence": {"arrays", "family", "_quadrature"},
     "taylor": {"arrays"},
-    "empirical": {"arrays"},
     "fisher": {"arrays", "_kernels", "family", "metric"},
     "__init__": {
-        *("coordinates", "discrete", "divergence", "empirical", "family", "fisher", "gaussian"),
+        *("coordinates", "discrete", "divergence", "family", "fisher", "gaussian"),
         *("large", "mahalanobis", "metric", "norms", "steepest", "taylor"),
     },
 }
