@@ -152,7 +152,8 @@ def _source(answer):
 
 
 def _mentioned(answer):
-    nodes = [node for node in ast.walk(_source(answer)) if isinstance(node, (ast.Name, ast.Attribute))]
+    trees = map(_source, _functions(answer))
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, (ast.Name, ast.Attribute))]
     return {node.id if isinstance(node, ast.Name) else node.attr for node in nodes}
 
 
@@ -168,7 +169,7 @@ def _unused(names, answers):
 
 
 def _functions(answer):
-    """The answer, or if it is a class, its methods: what has lines that may fail."""
+    """What has been written: the answer, or if it is a class, its methods."""
     written = vars(answer).values() if inspect.isclass(answer) else (answer,)
     return [value for value in written if inspect.isfunction(value)]
 
