@@ -54,8 +54,9 @@ def check(*names: str, instances: int = 20, seconds: float = 10, without: tuple[
             with _limit(seconds, trial.__globals__):
                 for _ in range(instances):
                     trial(rng, *answers)
-        except NotImplementedError:
-            raise NotRight(f"Not answered yet: {_listed(names)} is still to be written.") from None
+        except NotImplementedError as blank:
+            name = traceback.extract_tb(blank.__traceback__)[-1].name  # of a class, the method
+            raise NotRight(f"Not answered yet: `{name}` is still to be written.") from None
         except AssertionError as wrong:
             raise NotRight(f"{wrong or 'That is not right yet.'}{_unused(names, answers)}") from None
         except _TooLong:
@@ -151,7 +152,8 @@ def _source(answer):
 
 
 def _mentioned(answer):
-    nodes = [node for node in ast.walk(_source(answer)) if isinstance(node, (ast.Name, ast.Attribute))]
+    trees = map(_source, _functions(answer))
+    nodes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, (ast.Name, ast.Attribute))]
     return {node.id if isinstance(node, ast.Name) else node.attr for node in nodes}
 
 
@@ -166,8 +168,14 @@ def _unused(names, answers):
     return ""
 
 
+def _functions(answer):
+    """What has been written: the answer, or if it is a class, its methods."""
+    written = vars(answer).values() if inspect.isclass(answer) else (answer,)
+    return [value for value in written if inspect.isfunction(value)]
+
+
 def _broken(names, answers, error):
-    files = {answer.__code__.co_filename for answer in answers if inspect.isfunction(answer)}
+    files = {written.__code__.co_filename for answer in answers for written in _functions(answer)}
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
     told = f"{type(error).__name__}: {error}"
     if lines:

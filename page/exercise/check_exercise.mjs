@@ -83,12 +83,12 @@ const claims = {
     await page.keyboard.press("Tab");
     await page.keyboard.press("Enter");
     await verdict("ex-1-slope", "Right on 20 fresh instances: `slope`.");
-    await page.locator(".exercise-progress").filter({ hasText: "1 of 7 right" }).waitFor();
+    await page.locator(".exercise-progress").filter({ hasText: "1 of 8 right" }).waitFor();
     await settle(page);
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /u @ g \/ np\.sqrt/);
     await verdict("ex-1-slope", "Right");
     await settle(page, `${url}chapters/errata.html`);
-    assert.match(await page.locator('.bd-sidebar-primary a[href*="exercises/1_"]').innerText(), /1 of 7 right/);
+    assert.match(await page.locator('.bd-sidebar-primary a[href*="exercises/1_"]').innerText(), /1 of 8 right/);
     await page.goBack();
     await slope.getByRole("button", { name: "Reset cell" }).first().click();
     assert.match(await slope.locator(".tag_answer .cell_input pre").first().innerText(), /raise NotImplementedError/);
@@ -127,7 +127,7 @@ const claims = {
     await section("ex-1-slope").locator(".exercise-solution > summary").click();
     await page.getByRole("button", { name: "Check the solution of 1a" }).click();
     await verdict("ex-1-slope", RIGHT);
-    await page.locator(".exercise-progress").filter({ hasText: "0 of 7 right" }).waitFor(); // not by the reader
+    await page.locator(".exercise-progress").filter({ hasText: "0 of 8 right" }).waitFor(); // not by the reader
   },
   async "an error of an answer is a sentence, and where Python shows it"() {
     const { write, check } = await open();

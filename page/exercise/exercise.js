@@ -109,9 +109,10 @@
       this.checks.page.python.run(code, "<names>", { onStart() {}, onOutput() {} });
     }
 
-    /** Whether there is no answer yet, which is said and not run. */
+    /** Whether there is no answer yet, which is said and not run. Where several lines wait for it, one may be judged. */
     tellBlank(cell) {
-      if (!/^\s*raise NotImplementedError/m.test(cell.code)) return false;
+      const blanks = (code) => code.match(/^\s*raise NotImplementedError/gm)?.length ?? 0;
+      if (blanks(cell.code) === 0 || blanks(cell.code) < blanks(this.answer.storedCode)) return false;
       this.say("blank", "Not answered yet: put your answer in the place of the line that raises the error.");
       return true;
     }
