@@ -29,8 +29,6 @@ def exact_sum(terms: np.ndarray) -> np.ndarray:
 
     Of all terms the bits above one place, which add up without rounding, and then what is left of them.
     """
-    if len(terms) < 3:  # which is rounded once
-        return terms.sum(axis=0)
     place = np.ldexp(1.0, np.frexp(np.abs(terms).max(axis=0))[1] + len(terms).bit_length())
     high = (terms + place) - place
     return high.sum(axis=0) + (terms - high).sum(axis=0)

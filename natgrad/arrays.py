@@ -130,9 +130,9 @@ def in_range(result: np.ndarray, *names: str, source: Callable | None = None, ax
     No entry may overflow. Where the source, if any, gives True, what is all (along so many last axes) below the range
     in which numbers keep their digits has lost them on its way to zero.
     """
-    fate = "overflows"
     if result.ndim == 0 and LOWEST <= abs(float(result)) < math.inf:  # the same as below, but quicker
         return result
+    fate = "overflows" if np.isinf(result).any() else "is not a number"
     if all_finite(result):
         fate = "underflows"
         low = np.abs(result).max(axis=tuple(range(-axes, 0))) < LOWEST if source else np.False_
@@ -151,7 +151,8 @@ def count(value, name: str, smallest: int = 1) -> int:
 
 def instance(value, name: str, kind: type):
     """Return `value` if it is of this kind."""
-    must(isinstance(value, kind), name, f"be a {kind.__name__}", f"it is a {type(value).__name__}", TypeError)
+    found = f"it is the class {value.__name__}" if isinstance(value, type) else f"it is a {type(value).__name__}"
+    must(isinstance(value, kind), name, f"be a {kind.__name__}", found, TypeError)
     return value
 
 

@@ -37,16 +37,15 @@ class Reparametrized(Family):
     _sample = lambda self, phi, shape, rng: self.family._sample(phi[0], shape, rng)
     _rules = lambda self, phi: self.family._rules(phi[0])
     _chi2_is_finite = lambda self, p, q: self.family._chi2_is_finite(p[0], q[0])
-    _jacobian = lambda self, phi: filled(self.coordinates.jacobian(*phi[1]))
+    _jacobian = lambda self, phi: filled(self.coordinates.jacobian(*phi[1]), 2, phi[1].shape[1:])
     __repr__ = lambda self: repr(self.family).partition("(")[0] + "(" + super().__repr__().partition("(")[2]
 
     def _unpack(self, phi, name):
-        theta, columns = filled(self.coordinates.to_theta(*phi)), phi.reshape(self.dim, -1).T
+        theta, columns = np.stack(self.coordinates.to_theta(*phi)), phi.reshape(self.dim, -1).T
         try:
             inner = self.family._inside(theta, name)[1]
         except ValueError:
-            # Which of them it is, in the caller's own letters.
-            for column in columns if len(columns) > 1 else ():
+            for column in columns if len(columns) > 1 else ():  # which of them it is, in the caller's own letters
                 self._unpack(column, name)
             found = f"({', '.join(self.parameters)}) = ({', '.join(f'{v:.6g}' for v in columns[0])}) is not"
             raise ValueError(f"`{name}` must be that of a density, but {found}.") from None
@@ -55,16 +54,15 @@ class Reparametrized(Family):
         return inner, phi
 
     def _score(self, phi, x):
-        return np.einsum("ij...,i...->j...", self._jacobian(phi), filled(self.family._score(phi[0], x)))
+        return np.einsum("ij...,i...->j...", self._jacobian(phi), np.stack(self.family._score(phi[0], x)))
 
     def _fisher(self, phi):
-        jacobian, fisher = self._jacobian(phi), filled(self.family._fisher(phi[0]))
+        jacobian, fisher = self._jacobian(phi), filled(self.family._fisher(phi[0]), 2, phi[1].shape[1:])
         found = np.einsum("ia...,ij...,jb...->ab...", jacobian, fisher, jacobian)
         return 0.5 * (found + found.swapaxes(0, 1))
 
     def _kl(self, phi0, phi1, step):
-        difference = filled(self.coordinates.difference(phi0[1], phi1[1], step))
-        return self.family._kl(phi0[0], phi1[0], difference)
+        return self.family._kl(phi0[0], phi1[0], self.coordinates.difference(phi0[1], phi1[1], step))
 
 
 def reparametrize(family: Family, coordinates: Coordinates) -> Family:

@@ -7,11 +7,36 @@ from ._special import exact_sum, log_factorial_excess, u_minus_log1p
 from .family import Family
 
 # How many counts it is possible to sum over, and the logarithms below which two rules don't look at them.
-MOST_COUNTS = 1e9
-COARSE_FALL, FALL = 150.0, 300.0
+MOST_COUNTS, COARSE_FALL, FALL = 1e9, 150.0, 300.0
 
 
-class Categorical(Family):
+class _Outcomes(Family):
+    # x = 0, …, k − 1, with the probabilities that `_probabilities` finds in θ as the hooks get it.
+
+    _discrete = True
+    _rules = lambda self, theta: [(np.arange(float(self.k)), self._probabilities(theta))]
+
+    def __init__(self, k: int):
+        self.k = arrays.count(k, "k", 2)
+        self.parameters = (self._letter,) if k == 2 else tuple(f"{self._letter}_{i}" for i in range(1, k))
+
+    def _observation(self, x):
+        allowed = "0 or 1" if self.k == 2 else f"one of 0, …, {self.k - 1}"
+        return arrays.outside(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
+
+    def _sample(self, theta, shape, rng):
+        # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
+        u, edges = rng.random(shape), np.cumsum(self._probabilities(theta)[1:], axis=0)
+        return np.append(np.arange(1.0, self.k), 0.0)[sum(u >= edge for edge in edges)]
+
+    def _picked(self, values, x):
+        # Of values for all outcomes, one row each, those for x.
+        index = np.broadcast_to(x.astype(int), np.broadcast_shapes(values.shape[1:], x.shape))
+        values = values.reshape(self.k, *[1] * (index.ndim + 1 - values.ndim), *values.shape[1:])
+        return np.take_along_axis(values, index[None], 0)[0]
+
+
+class Categorical(_Outcomes):
     """One of k ≥ 2 outcomes, x = 0, …, k − 1: θᵢ is the probability of x = i for i ≥ 1, and 1 − Σθ that of x = 0.
 
     >>> Categorical(3).fisher([0.25, 0.25])
@@ -19,12 +44,7 @@ class Categorical(Family):
            [2., 6.]])
     """
 
-    _discrete, _letter = True, "theta"
-    _rules = lambda self, theta: [(np.arange(float(self.k)), theta)]
-
-    def __init__(self, k: int):
-        self.k = arrays.count(k, "k", 2)
-        self.parameters = (self._letter,) if k == 2 else tuple(f"{self._letter}_{i}" for i in range(1, k))
+    _letter, _probabilities = "theta", lambda self, theta: theta
 
     def _unpack(self, theta, name):
         """The probabilities of all outcomes, one row each."""
@@ -34,23 +54,14 @@ class Categorical(Family):
         arrays.must(rest.min() > 0, name, "sum to less than 1", sums)
         return np.concatenate([rest[None], theta])
 
-    def _observation(self, x):
-        allowed = "0 or 1" if self.k == 2 else f"one of 0, …, {self.k - 1}"
-        return arrays.outside(x, (x < 0) | (x >= self.k) | (x != np.floor(x)), "x", f"be {allowed}")
-
     def _log_prob(self, theta, x):
         logs, others = np.log(theta), theta[1:].sum(axis=0)
         logs[0] = np.where(others < 0.5, np.log1p(-others), logs[0])  # so that outcome 0 may be nearly certain
-        return np.select([x == i for i in range(self.k)], list(logs))
+        return self._picked(logs, x)
 
     def _score(self, theta, x):
         rest = np.where(x == 0, -1 / theta[0], 0)
         return [np.where(x == i, 1 / theta[i], rest) for i in range(1, self.k)]
-
-    def _sample(self, theta, shape, rng):
-        # The outcomes 1, 2, … share the unit interval from its left end; what is left belongs to 0.
-        u = rng.random(shape)
-        return np.append(np.arange(1.0, self.k), 0.0)[sum(u >= edge for edge in np.cumsum(theta[1:], axis=0))]
 
     def _fisher(self, theta):
         found, i = np.tile(1 / theta[0], (self.dim, self.dim, *[1] * (theta.ndim - 1))), np.arange(self.dim)
@@ -63,7 +74,7 @@ class Categorical(Family):
         return (theta0 * u_minus_log1p(change / theta0, theta1 / theta0)).sum(axis=0)
 
 
-class Softmax(Family):
+class Softmax(_Outcomes):
     """The outcomes of `Categorical` by their logits, θᵢ = ln pᵢ/p₀ for x = i ≥ 1, also where one is nearly certain.
 
     >>> coin = Softmax(2)
@@ -71,11 +82,8 @@ class Softmax(Family):
     (array([[0.25]]), np.float64(2.5e-17))
     """
 
-    _discrete, _letter = True, "logit"
-    __init__, _observation = Categorical.__init__, Categorical._observation
-    _log_prob = lambda self, theta, x: np.select([x == i for i in range(self.k)], list(theta[1]))
-    _sample = lambda self, theta, shape, rng: Categorical._sample(self, theta[2], shape, rng)
-    _rules = lambda self, theta: Categorical._rules(self, theta[2])
+    _letter, _probabilities = "logit", lambda self, theta: theta[2]
+    _log_prob = lambda self, theta, x: self._picked(theta[1], x)
     _rest = lambda self, p: np.tensordot(1 - np.eye(self.k), p, 1)  # 1 − p of all outcomes, as sums of the others
 
     def _unpack(self, theta, name):
@@ -130,7 +138,6 @@ class Poisson(Family):
     _observation = lambda self, x: arrays.outside(x, (x < 0) | (x != np.floor(x)), "x", "be a count")
 
     def _unpack(self, theta, name):
-        # So that it is possible to sum over all counts.
         arrays.outside(theta, theta > MOST_COUNTS, name, f"have a rate of at most {MOST_COUNTS:.0e}")
         return super()._unpack(theta, name)
 

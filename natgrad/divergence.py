@@ -62,7 +62,7 @@ def _moments(family: Family, p: Sequence, q: Sequence, powers: np.ndarray) -> np
     """E_p[((p − q)/p)ᵏ] for the given powers k, of which the first is 1."""
     # Without cancellation; where it overflows, the expectation is refused.
     difference = lambda x: -np.expm1(family._log_prob(q, x) - family._log_prob(p, x))
-    moments = family._expect(p, lambda x: difference(x)[:, None] ** powers, "q", point="p")
+    moments = family._expect(p, lambda x: arrays.in_range(difference(x)[:, None] ** powers, "q"), "q", point="p")
     seen = f"of its mass of 1 it sees {1 - moments[0]:.6g}"
     arrays.must(abs(moments[0]) <= TOLERANCE, "q", "lie where the quadrature of `p` can see it", seen)
     return moments

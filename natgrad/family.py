@@ -60,20 +60,19 @@ class Family(ABC):
     event: tuple[int, ...] = ()
     _discrete = False
     _positive: dict[int, str] = {}
+    dim = property(lambda self: len(self.parameters), doc="The number of parameters.")
     _observation = lambda self, x: x
     _chi2_is_finite = lambda self, p, q: True
     # Observations with their coordinates first, and last.
     _first = lambda self, x: self._observation(np.moveaxis(x, -1, 0) if self.event else x)
     _last = lambda self, x: np.moveaxis(x, 0, -1) if self.event else x
 
+    def __init__(self, *theta: float):
+        arrays.must(not theta, "theta", "be given to the methods", f"{type(self).__name__} got {theta}", TypeError)
+
     def __repr__(self) -> str:
         names = self.parameters if self.dim <= 5 else (*self.parameters[:2], "…", self.parameters[-1])
         return f"{type(self).__name__}({', '.join(names)})"
-
-    @property
-    def dim(self) -> int:
-        """The number of parameters."""
-        return len(self.parameters)
 
     def _unpack(self, theta: np.ndarray, name: str) -> Sequence[np.ndarray]:
         for i, label in self._positive.items():
@@ -88,7 +87,7 @@ class Family(ABC):
         >>> Gaussian().log_prob([0, 1], [0, 1]).round(6)
         array([-0.918939, -1.418939])
         """
-        return self._at(self._log_prob, theta, x)
+        return self._at(self._log_prob, 0, theta, x)
 
     def score(self, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         """The Fisher score S = ∇_θ ln p_θ(x) (sections 3.2 and 3.4), shape (..., dim); arguments as in `log_prob`.
@@ -97,7 +96,7 @@ class Family(ABC):
         array([[ 0. ,  0.5],
                [ 2. , -1.5]])
         """
-        return np.moveaxis(self._at(lambda *at: filled(self._score(*at)), theta, x), 0, -1)
+        return np.moveaxis(self._at(self._score, 1, theta, x), 0, -1)
 
     def sample(self, theta: ArrayLike, size: int | tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Draw `size` independent observations x ~ p_θ for each parameter vector: shape (*size, ..., *event).
@@ -115,7 +114,7 @@ class Family(ABC):
 
         f takes K observations, shape (K, *event), to K values of any one shape, (K, ...). What it does between nodes,
         which are less than the width of p_θ apart, and beyond the last of them isn't seen. A `ValueError` is raised if
-        it isn't finite, or if two rules disagree: the expectation is then infinite, or out of reach.
+        f isn't finite at a node, or if two rules disagree: the expectation is then infinite, or out of reach.
 
         >>> Gaussian().expect([3, 2], lambda x: x**2).round(12)
         np.float64(9.5)
@@ -131,15 +130,15 @@ class Family(ABC):
         array([[0.5, 0. ],
                [0. , 2. ]])
         """
-        _, unpacked = self._read(theta)
+        theta, unpacked = self._read(theta)
         with np.errstate(all="ignore"):
-            found = filled(self._fisher(unpacked))
+            found = arrays.in_range(filled(self._fisher(unpacked), 2, theta.shape[1:]), "theta")
             # No other entry is larger than the geometric mean of two of these, of which none is zero.
             arrays.in_range(np.einsum("ii...->i...", found), "theta", source=lambda: True)
         return np.moveaxis(found, (0, 1), (-2, -1))
 
     def kl(self, theta0: ArrayLike, theta1: ArrayLike) -> np.ndarray:
-        """The divergence KL(p_θ₀ ‖ p_θ₁) in nats, in closed form, shape (...): to 13 digits also nearby.
+        """The divergence KL(p_θ₀ ‖ p_θ₁) in nats, in closed form, shape (...): with its digits also nearby.
 
         >>> Gaussian().kl([0, 1], [[0.1, 1], [1e-9, 1]])
         array([5.e-03, 5.e-19])
@@ -152,7 +151,7 @@ class Family(ABC):
             (_, p), (_, q) = self._inside(near, "theta0"), self._inside(far, "theta1")
             with np.errstate(all="ignore"):
                 kl, moved = self._kl(p, q, far - near), lambda: (near != far).any(axis=0)
-                return arrays.in_range(kl, "theta0", "theta1", source=moved)
+                return arrays.in_range(filled(kl, 0, near.shape[1:]), "theta0", "theta1", source=moved)
 
         step = max(16, BLOCK // 4 // self.dim)
         parts = (slice(start, start + step) for start in range(0, len(rows[0]), step))
@@ -170,11 +169,11 @@ class Family(ABC):
     def _read(self, value: ArrayLike, name: str = "theta", lead: tuple = (...,)) -> tuple[np.ndarray, Sequence]:
         return self._inside(np.moveaxis(arrays.real(value, name, (*lead, self.dim)), -1, 0), name)
 
-    def _at(self, hook: Callable, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
+    def _at(self, hook: Callable, axes: int, theta: ArrayLike, x: ArrayLike) -> np.ndarray:
         (theta, unpacked), x = self._read(theta), arrays.real(x, "x", (..., *self.event))
-        arrays.broadcast(theta=theta.shape[1:], x=x.shape[: x.ndim - len(self.event)])
+        lead = arrays.broadcast(theta=theta.shape[1:], x=x.shape[: x.ndim - len(self.event)])
         with np.errstate(all="ignore"):
-            return arrays.in_range(hook(unpacked, self._first(x)), "theta", "x")[()]
+            return arrays.in_range(filled(hook(unpacked, self._first(x)), axes, lead), "theta", "x")[()]
 
     def _expect(self, theta: Sequence, f: Callable, name: str, point: str = "theta", **options) -> np.ndarray:
         """E_θ[f] of an f that takes x with its coordinates first; see `expectation`."""
@@ -182,11 +181,8 @@ class Family(ABC):
             return expectation(self._rules(theta), f, name, point, apart=not self._discrete, **options)
 
 
-def filled(parts: Sequence) -> np.ndarray:
-    # One array of components, or of rows of entries, that broadcast and may be plain numbers.
-    if isinstance(parts, np.ndarray):
+def filled(parts: Sequence, axes: int, lead: tuple) -> np.ndarray:
+    # What a hook gives, a number (axes = 0), components (1) or rows of them (2), as one array with these axes after.
+    if isinstance(parts, np.ndarray) and parts.shape[axes:] == lead:
         return parts
-    nested = isinstance(parts[0], (list, tuple))
-    entries = [entry for row in parts for entry in row] if nested else parts
-    found = np.stack(np.broadcast_arrays(*entries), dtype=float)
-    return found.reshape(len(parts), -1, *found.shape[1:]) if nested else found
+    return np.stack([filled(part, axes - 1, lead) for part in parts]) if axes else np.full(lead, parts, dtype=float)

@@ -30,7 +30,7 @@ def fisher_information(family: Family, theta: ArrayLike) -> np.ndarray:
            [0.   , 0.125]])
     """
     _, unpacked = arrays.instance(family, "family", Family)._read(theta, "theta", ())
-    scores = lambda x: filled(family._score(unpacked, x))
+    scores = lambda x: filled(family._score(unpacked, x), 1, x.shape[-1:])
     return arrays.in_range(family._expect(unpacked, scores, "theta", square=True), "theta")
 
 
@@ -49,10 +49,11 @@ def fisher_monte_carlo(family: Family, theta: ArrayLike, size: int, rng: np.rand
     mean, squares, step = 0.0, 0.0, max(2, BLOCK // family.dim**2)
     with np.errstate(all="ignore"):
         # Scores are taken in units in which they are about one, so that no fourth power is out of range.
-        unit = 1 / np.sqrt(np.diagonal(filled(family._fisher(unpacked))))
+        unit = 1 / np.sqrt(np.diagonal(filled(family._fisher(unpacked), 2, ())))
         for done in range(0, size, step):
             part = min(step, size - done)
-            scores = filled(family._score(unpacked, family._sample(unpacked, (part,), rng))) * unit[:, None]
+            scores = family._score(unpacked, family._sample(unpacked, (part,), rng))
+            scores = filled(scores, 1, (part,)) * unit[:, None]
             products = scores[:, None] * scores
             # The mean and the sum of squares about it of all so far, from those of two parts (Chan et al., 1983).
             center = products.mean(axis=-1)
@@ -107,8 +108,7 @@ class EmpiricalFisher:
         self.dim, self.count = arrays.count(dim, "dim"), 0
         self._sum = np.zeros((self.dim, self.dim))
 
-    def __repr__(self) -> str:
-        return f"EmpiricalFisher(dim={self.dim}, count={self.count})"
+    __repr__ = lambda self: f"EmpiricalFisher(dim={self.dim}, count={self.count})"
 
     def add(self, scores: ArrayLike) -> None:
         """Add scores, shape (N, dim)."""

@@ -206,7 +206,36 @@ class Leaky(ng.Categorical):
     _rules = lambda self, theta: [(nodes, 0.75 * weights) for nodes, weights in super()._rules(theta)]
 
 
+class Flat(ng.Gaussian):
+    """Hooks may give plain numbers, where nothing depends on θ or x."""
+
+    _log_prob = lambda self, theta, x: 0.5
+    _score = lambda self, theta, x: [0.25, x]
+    _fisher = lambda self, theta: [[2, 0], [0, 3]]
+    _kl = lambda self, theta0, theta1, step: 1.5
+
+
+def test_plain_numbers_of_hooks_take_the_shape_of_what_was_asked():
+    family, thetas, x = Flat(), np.ones((3, 1, 2)), np.arange(4.0)
+    assert (family.log_prob(thetas, x) == np.full((3, 4), 0.5)).all()
+    assert (family.score(thetas, x) == np.broadcast_to(np.stack([np.full(4, 0.25), x], axis=-1), (3, 4, 2))).all()
+    assert (family.fisher(thetas) == np.broadcast_to([[2, 0], [0, 3]], (3, 1, 2, 2))).all()
+    assert (family.kl(thetas, 2 * thetas) == np.full((3, 1), 1.5)).all()
+    assert ng.fisher_metric(family, thetas).batch == (3, 1)
+
+
+class Lost(ng.Gaussian):
+    _fisher = lambda self, theta: [[1, np.nan], [np.nan, 1]]
+
+
 MESSAGES = [
+    (lambda: ng.Gaussian(0, 1), "`theta` must be given to the methods, but Gaussian got (0, 1)."),
+    (lambda: ng.fisher_metric(ng.Gaussian, [0, 1]), "`family` must be a Family, but it is the class Gaussian."),
+    (lambda: Lost().fisher([0, 1]), "`theta` must have a result within the range of float64, but it is not a number."),
+    (
+        lambda: ng.kl_series(COIN, [0.01], [0.9], 400),
+        "`q` must have a result within the range of float64, but it overflows.",
+    ),
     (lambda: COIN.log_prob([0.5], [0, 2]), "`x` must be 0 or 1, but it contains 2."),
     (lambda: COIN.fisher([0.5, 0]), "`theta` must have the shape (..., 1), but its shape is (2,)."),
     *(

@@ -274,6 +274,8 @@ def test_memory_fits_the_answer():
     family, theta = ng.Categorical(1000), np.full(999, 1e-3)
     assert peak_memory(lambda: ng.fisher_information(family, theta)) < 6 * 8e6
     assert_close(ng.fisher_information(family, theta), family.fisher(theta), EXACT)
+    for outcomes in family, ng.Softmax(1000):
+        assert peak_memory(lambda outcomes=outcomes: outcomes.log_prob(theta, np.zeros(100_000))) < 5e6
 
 
 def test_it_says_how_much_it_has_seen():
