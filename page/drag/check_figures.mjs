@@ -215,12 +215,18 @@ await twoAtATime(figures, async ({ page: address, tag }) => {
       problems.push(`${name}: ${waiting.height} px high, then ${alive.height} px`);
     await element.evaluate((figure) => figure.scrollIntoView({ block: "center", behavior: "instant" }));
     if (await element.locator("img").isVisible()) problems.push(`${name}: still picture beside the live one`);
+    // On a page of its own each step is drawn in half of the time; on the phone it is moved in its chapter.
+    if (!touch) {
+      await page.goto(`${server.url}figures/${tag.replace("natgrad-", "")}.html`);
+      await element.locator(".live").waitFor();
+    }
+    const settled = await element.boundingBox();
     const fresh = await read(element, "at first");
     states.push(fresh);
 
     for (const move of moves[tag].drags) await drag(page, element, move, touch);
-    for (const keys of moves[tag].keys) await press(page, element, keys);
-    if (width === 1280) {
+    if (!touch) {
+      for (const keys of moves[tag].keys) await press(page, element, keys);
       await element.getByRole("button", { name: "Reset" }).click();
       const reset = await read(element, "reset");
       for (const part of ["rows", "inputs", "state", "message"])
@@ -233,7 +239,8 @@ await twoAtATime(figures, async ({ page: address, tag }) => {
       .filter({ hasText: /\S/ })
       .waitFor({ state: "attached", timeout: 10_000 })
       .catch(() => problems.push(`${name}: nothing is announced`));
-    if (Math.abs((await element.boundingBox()).height - alive.height) > 1) problems.push(`${name}: its height changes`);
+    if (Math.abs((await element.boundingBox()).height - settled.height) > 1)
+      problems.push(`${name}: its height changes`);
     const wide = await element.evaluate((figure) => figure.scrollWidth > figure.clientWidth + 1);
     if (wide) problems.push(`${name}: wider than its place`);
     await page.addScriptTag({ path: axe });
