@@ -164,15 +164,19 @@ const claims = {
     await page.reload();
     assert.match(await section("ex-1-prices").locator(".tag_answer pre").first().innerText(), /raise/);
   },
-  async "on a phone, in the dark, nothing is cut off or unreadable"() {
+  async "on a phone, in the dark and in the light, nothing is cut off or unreadable"() {
     const { page, check } = await open({ viewport: { width: 390, height: 800 }, colorScheme: "dark" });
     await check("ex-1-slope");
     await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => window.axe.run("article"));
-    assert.deepEqual(
-      violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`),
-      [],
-    );
+    for (const colorScheme of ["dark", "light"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.locator(`html[data-theme=${colorScheme}]`).waitFor();
+      const { violations } = await page.evaluate(() => window.axe.run("article"));
+      assert.deepEqual(
+        violations.map(({ id, nodes }) => `${id}: ${nodes[0].html}`),
+        [],
+      );
+    }
     assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth));
   },
   async "from a file there is no Check, and hints and solutions unfold"() {
