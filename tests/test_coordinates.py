@@ -75,10 +75,15 @@ def test_refusals_name_what_the_caller_wrote():
 
 def test_a_mean_that_rounding_moves_is_refused():
     natural, scale = (ng.reparametrize(BELL, chart) for chart in (ng.gaussian_natural, ng.gaussian_mean_scale))
-    for call in lambda: natural.score([3e15, -1], 1.5e15), lambda: natural.kl([1, -1], [3e15, -1]):
+    for call in (
+        lambda: natural.score([3e15, -1], 1.5e15),
+        lambda: natural.kl([1, -1], [3e15, -1]),
+        lambda: natural.fisher([1e23, -5e19]),  # a mean of 1e3, and a width of 1e-10
+    ):
         assert "must have observations that float64 can tell apart" in refuse(call)
     # What is taken over as it is isn't rounded.
     assert_close(scale.fisher([1e12, 1e-9]), [[1e18, 0], [0, 2e18]], EXACT)
+    assert_close(scale.fisher([0, 1e-20]), [[1e40, 0], [0, 2e40]], EXACT)
 
 
 def test_charts_can_be_sent_to_another_process_and_shown():

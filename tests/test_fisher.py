@@ -143,6 +143,14 @@ def test_empirical_fisher_of_any_size():
     assert_close(ng.empirical_fisher(scores * [1, 0, 1])[1], np.zeros(3), EXACT)
 
 
+@pytest.mark.parametrize("unit", [1e-12, 1e12])
+def test_the_mean_hessian_of_vectors_in_any_unit(unit):
+    family, length = ng.MultivariateGaussian(2), unit**-0.5
+    theta = [0.3 * length, -0.2 * length, 2 * unit, 0.5 * unit, unit]
+    expected = family.fisher(theta)
+    assert_close(mean_hessian(family, theta), expected, DIFFERENCES, scale(expected))
+
+
 def test_so_many_parameters_that_one_draw_fills_a_block():
     value, error = ng.fisher_monte_carlo(ng.Categorical(600), np.full(599, 1 / 600), 20, np.random.default_rng(0))
     assert (value == value.T).all()
