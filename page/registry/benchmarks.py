@@ -54,7 +54,6 @@ GATED = {
     "natural_gradient": ["d = 1000", "d = 3000"],
     "low_rank": ["d = 10⁵, N = 500"],
     "empirical_fisher": ["10⁵ × 200"],
-    "streamed_fisher": ["10⁶ observations"],
     "kl_digits": ["Bernoulli", "Categorical", "Gaussian", "Poisson"],
 }
 GATES = [Gate(job, case) for job, cases in GATED.items() for case in cases]
