@@ -73,10 +73,9 @@ serve: book
 	$(BIN)/node page/serve.mjs
 
 # Each check prints one line, and what is wrong; all of them are run, as many at a time as is said.
-# Those that take minutes, or need more than Chromium, are left to `make check-page`; the longest come first.
+# Those that take minutes, or need more than Chromium, are left to `make check-page`.
 CHECKS := $(wildcard page/*/check_*.mjs)
-LONG := page/run/check_cells.mjs page/drag/check_figures.mjs page/run/check_live.mjs page/exercise/check_exercise.mjs
-QUICK := $(LONG) $(filter-out $(LONG) %/check_html.mjs %/check_lighthouse.mjs %/check_accessibility.mjs %/check_layout.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
+QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_accessibility.mjs %/check_layout.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
 check = printf "%s\n" $(1) | xargs -n 1 -P $(2) $(BIN)/node
 
 check-page: same chromium java bibtex browsers nginx
