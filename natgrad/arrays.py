@@ -132,12 +132,11 @@ def in_range(result: np.ndarray, *names: str, source: Callable | None = None, ax
     """
     if result.ndim == 0 and LOWEST <= abs(float(result)) < math.inf:  # the same as below, but quicker
         return result
-    fate = "overflows" if np.isinf(result).any() else "is not a number"
-    if all_finite(result):
-        fate = "underflows"
+    if finite := all_finite(result):
         low = np.abs(result).max(axis=tuple(range(-axes, 0))) < LOWEST if source else np.False_
         if not (low.any() and (low & source()).any()):
             return result
+    fate = "underflows" if finite else "overflows" if np.isinf(result).any() else "is not a number"
     must(False, "` and `".join(names), "have a result within the range of float64", f"it {fate}")
 
 
