@@ -8,6 +8,7 @@ The first half of this file needs no Sphinx; the second half puts it on the page
 """
 
 import ast
+import collections
 import copy
 import functools
 import graphlib
@@ -164,10 +165,12 @@ def read_witnesses(folder=FOLDER):
 
 def problems(rows, witnesses, labels):
     """What is wrong with the registry, the tags of the cells, or the book's labels."""
-    uses = {row["id"]: row["uses"] for row in rows}
-    for name in uses:
-        if sum(row["id"] == name for row in rows) > 1:
+    uses, kinds = {row["id"]: row["uses"] for row in rows}, {}
+    for name, count in collections.Counter(row["id"] for row in rows).items():
+        if count > 1:
             yield f"{name} is listed twice"
+    for w in witnesses:
+        kinds.setdefault(w.tag, set()).update([EVIDENCE[w.evidence]] if w.evidence else [])
     for row in rows:
         name, verdict = row["id"], row["verdict"]
         if verdict not in SIGNS[row["source"]]:
@@ -182,7 +185,7 @@ def problems(rows, witnesses, labels):
             yield f"{name}: the book has no label {label!r}"
         for used in set(row["uses"]).difference(uses):
             yield f"{name}: uses {used!r}, which is not in the registry"
-        found = {EVIDENCE[w.evidence] for w in witnesses if w.tag == row_tag(row) and w.evidence}
+        found = kinds.get(row_tag(row), set())
         for kind in sorted(NEEDED.get(verdict, BOTH) - found):
             if not row["single"]:
                 yield f"{name}: no {kind} witness, and no `single` that says why"
