@@ -1,5 +1,6 @@
 """Every check of an exercise is itself checked: by wrong answers that people give, by right ones, and by the blank."""
 
+import ast
 import contextlib
 import io
 import linecache
@@ -156,6 +157,11 @@ def points(notebook):
     return right
 
 
+def programs(notebook):
+    """What its code cells do, with their ids."""
+    return [(cell.id, ast.dump(ast.parse(cell.source))) for cell in notebook.cells if cell.cell_type == "code"]
+
+
 def test_what_comes_back_in_disorder_can_be_graded():
     notebook = NOTEBOOKS["1_natural_gradients"]
     answers = {name: TRIED[name]["right"][0] for name in ("ex-1-slope", "ex-1-prices", "ex-1-steepest")}
@@ -188,8 +194,13 @@ def test_the_teacher_gets_every_solution_and_knows_who_changed_what(tmp_path, ca
     teacher.write(tmp_path)
     for path in FOLDER.glob("*.ipynb"):
         given = nbformat.read(tmp_path / path.name, as_version=4)
-        assert points(given) == copies.exercises(given).keys()
         assert "SOLUTION" not in nbformat.writes(given)
+        # But for comments these are the cells that are stored; what is stored of a check is run beside this.
+        assert programs(given) == programs(NOTEBOOKS[path.stem])
+        for cells in copies.exercises(given).values():
+            assert re.match(r"Right( on \d+ fresh instances)?: `", cells["check"].outputs[0].text)
+    given = nbformat.read(tmp_path / "1_natural_gradients.ipynb", as_version=4)
+    assert points(given) == copies.exercises(given).keys()
     assert all(f"`{name}`" in (tmp_path / "rubric.md").read_text(encoding="utf-8") for name in EXERCISES)
 
     back = handed_in(NOTEBOOKS["1_natural_gradients"], {"ex-1-prices": 'guess = "c"'})

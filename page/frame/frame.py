@@ -283,6 +283,17 @@ def visit_math_block(self, node):
     raise nodes.SkipNode
 
 
+def unpickle_once(app, env, docnames):
+    """Have references by number, and what is borrowed, find each page as it was read: Sphinx unpickles it for each.
+
+    Pages that were not read just now would be changed where they are kept, when they are written.
+    """
+    if app.builder.name == "html" and set(docnames) == env.found_docs:
+        app.connect(
+            "env-check-consistency", lambda _, env: vars(env).update(get_doctree=functools.cache(env.get_doctree))
+        )
+
+
 def copy_assets(app):
     for target, source in ASSETS.items():
         target = Path(app.outdir, "_static", target)
@@ -555,6 +566,7 @@ def finish(app, error):
 def setup(app):
     app.add_html_math_renderer("katex", inline_renderers=(visit_math, None), block_renderers=(visit_math_block, None))
     app.connect("builder-inited", copy_assets)
+    app.connect("env-before-read-docs", unpickle_once)
     app.connect("doctree-resolved", keep_together)
     app.add_transform(QuestionsHaveAnchors)
     app.connect("html-collect-pages", not_found)

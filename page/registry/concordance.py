@@ -8,7 +8,9 @@ The first half of this file needs no Sphinx; the second half puts it on the page
 """
 
 import ast
+import collections
 import copy
+import functools
 import graphlib
 import json
 import os
@@ -55,6 +57,12 @@ class Witness(NamedTuple):
     evidence: str | None
 
 
+@functools.cache
+def read_yaml(text):
+    """What a file says: every page asks for the same few, and to read them takes a quarter of a second."""
+    return yaml.safe_load(text)
+
+
 def read_rows(folder=FOLDER):
     """The note's statements in its order, and then the book's own, chapter by chapter."""
     blank = {"assumptions": "", "why": "", "single": "", "instance": ""}
@@ -62,7 +70,7 @@ def read_rows(folder=FOLDER):
     rows = []
     for path in [folder / "concordance.yml", *sorted(folder.glob("statements_*.yml"))]:
         source = "note" if path.stem == "concordance" else "book"
-        for row in yaml.safe_load(path.read_text(encoding="utf-8")):
+        for row in copy.deepcopy(read_yaml(path.read_text(encoding="utf-8"))):
             given = {key: value for key, value in row.items() if value is not None}
             rows.append({**blank, **given, "source": source, "section": row["id"][:-1]})
     return rows
@@ -139,22 +147,30 @@ def checked_cells(notebook):
         yield cell, [found[kind] for kind in sorted(kinds, reverse=True)]
 
 
-def read_witnesses(folder=FOLDER):
+@functools.cache
+def witnesses_in(name, text):
+    """The witnesses in a notebook of this name and text, which several pages and checks ask for."""
     return [
-        Witness(tag, path.name, cell.id, cell_label(path, cell), kind)
-        for path in sorted(folder.glob("*.ipynb"))
-        for cell, evidence in checked_cells(nbformat.read(path, as_version=4))
+        Witness(tag, name, cell.id, cell_label(name, cell), kind)
+        for cell, evidence in checked_cells(nbformat.reads(text, as_version=4))
         for tag in checked_by(cell)
         for kind in evidence or [None]
     ]
 
 
+def read_witnesses(folder=FOLDER):
+    paths = sorted(folder.glob("*.ipynb"))
+    return [witness for path in paths for witness in witnesses_in(path.name, path.read_text(encoding="utf-8"))]
+
+
 def problems(rows, witnesses, labels):
     """What is wrong with the registry, the tags of the cells, or the book's labels."""
-    uses = {row["id"]: row["uses"] for row in rows}
-    for name in uses:
-        if sum(row["id"] == name for row in rows) > 1:
+    uses, kinds = {row["id"]: row["uses"] for row in rows}, {}
+    for name, count in collections.Counter(row["id"] for row in rows).items():
+        if count > 1:
             yield f"{name} is listed twice"
+    for w in witnesses:
+        kinds.setdefault(w.tag, set()).update([EVIDENCE[w.evidence]] if w.evidence else [])
     for row in rows:
         name, verdict = row["id"], row["verdict"]
         if verdict not in SIGNS[row["source"]]:
@@ -169,7 +185,7 @@ def problems(rows, witnesses, labels):
             yield f"{name}: the book has no label {label!r}"
         for used in set(row["uses"]).difference(uses):
             yield f"{name}: uses {used!r}, which is not in the registry"
-        found = {EVIDENCE[w.evidence] for w in witnesses if w.tag == row_tag(row) and w.evidence}
+        found = kinds.get(row_tag(row), set())
         for kind in sorted(NEEDED.get(verdict, BOTH) - found):
             if not row["single"]:
                 yield f"{name}: no {kind} witness, and no `single` that says why"

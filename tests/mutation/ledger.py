@@ -3,6 +3,8 @@
 python tests/mutation/ledger.py     strikes out the entries whose code is gone
 """
 
+import functools
+import io
 import json
 import re
 import tomllib
@@ -20,14 +22,19 @@ def read(text):
     }
 
 
+@functools.cache
+def cells_of(path):
+    """The cells of a notebook, which is read once for all of them."""
+    return json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
+
+
 def source(where):
     """What a mutant is one of: a module of natgrad, or a cell of a notebook; nothing if that is gone."""
     module, *cell = where.split(": ")
     if not cell:
         path = ROOT / "natgrad" / module
         return path.read_text(encoding="utf-8") if path.exists() else ""
-    path = ROOT / "chapters" / f"{module}.ipynb"
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"] if path.exists() else []
+    cells = cells_of(ROOT / "chapters" / f"{module}.ipynb")
     return "".join(line for one in cells if one["id"] == cell[0] for line in one["source"])
 
 
@@ -44,8 +51,8 @@ def gone(mutants):
 
 def without(text, mutants):
     """The ledger without some of its mutants, and without reasons that are left with none."""
-    for mutant in mutants:
-        text = re.sub(rf"^    (['\"]){re.escape(mutant)}\1,\n", "", text, flags=re.MULTILINE)
+    struck = {f"    {quote}{mutant}{quote},\n" for mutant in mutants for quote in ("'", '"')}
+    text = "".join(line for line in io.StringIO(text) if line not in struck)
     return re.sub(r"\n\[\[equivalent\]\]\n(?:\w+ = .*\n)*mutants = \[\n\]\n", "", text)
 
 
