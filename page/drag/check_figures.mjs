@@ -3,13 +3,11 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { BOOK, launch, pages, report, serve, twoAtATime, watch } from "../browser.mjs";
+import { BOOK, launch, pages, report, serve, twoAtATime, violations, watch } from "../browser.mjs";
 
 const FOLDER = import.meta.dirname;
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const problems = [];
 const states = [];
 const server = await serve();
@@ -174,17 +172,6 @@ async function lead(page, element, [what, places, choice]) {
   states.push({ ...(await read(element, what)), expected: places });
 }
 
-// Takes from a chapter what is not near its figures and so can't cover them: axe weighs all that is on a page, for seconds.
-const clear = (page, tags) =>
-  page.evaluate((tags) => {
-    const places = [...document.querySelectorAll(tags)].map((figure) => figure.getBoundingClientRect());
-    const far = [...document.querySelectorAll("article section > :not(section)")].filter((part) => {
-      const { top, bottom } = part.getBoundingClientRect();
-      return places.every((place) => bottom < place.top - 100 || top > place.bottom + 100);
-    });
-    for (const part of far) part.remove();
-  }, tags.join());
-
 // What holds of figures that were moved; `heights` has those that they began with.
 async function judge(page, heights, name) {
   const tags = Object.keys(heights);
@@ -200,11 +187,7 @@ async function judge(page, heights, name) {
     const wide = await element.evaluate((figure) => figure.scrollWidth > figure.clientWidth + 1);
     if (wide) problems.push(`${name}: ${tag}: wider than its place`);
   }
-  await clear(page, tags);
-  await page.addScriptTag({ path: axe });
-  const { violations } = await page.evaluate((tags) => window.axe.run({ include: tags.map((tag) => [tag]) }), tags);
-  for (const violation of violations)
-    problems.push(`${name}: axe: ${violation.help}: ${violation.nodes[0].html.slice(0, 120)}`);
+  problems.push(...(await violations(page, ...tags)).map((violation) => `${name}: ${violation}`));
   await page.emulateMedia({ media: "print" });
   for (const tag of tags)
     if (!(await page.locator(`${tag} > img`).isVisible()) || (await page.locator(`${tag} .live`).isVisible()))
