@@ -166,7 +166,9 @@ async function lead(page, element, [what, places, choice]) {
       .entries()) {
       const now = (await read(element)).inputs[name].value[i];
       const count = Math.round((goal[i] - now) / steps[i]);
-      for (let k = 0; k < Math.abs(count); k++) await page.keyboard.press(keys[count > 0 ? 1 : 0]);
+      const key = keys[count > 0 ? 1 : 0];
+      for (let left = Math.abs(count); left > 0; left -= left >= 5 ? 5 : 1)
+        await page.keyboard.press(left >= 5 ? `Shift+${key}` : key);
     }
   }
   states.push({ ...(await read(element, what)), expected: places });
