@@ -135,6 +135,32 @@ export async function twoAtATime(items, work) {
   await Promise.all([next(), next()]);
 }
 
+// What axe finds in parts of a page, given by their selectors. It sets up all that is on a page, however little of it is
+// asked for, and takes seconds for a chapter: of that only what is near the parts stays for the while, where it may cover them.
+export async function violations(page, ...parts) {
+  await page.evaluate(readFileSync(fileURLToPath(import.meta.resolve("axe-core/axe.min.js")), "utf8"));
+  const found = await page.evaluate(async (parts) => {
+    const places = [...document.querySelectorAll(parts.join())].map((part) => part.getBoundingClientRect());
+    const far = [...document.querySelectorAll("article section > :not(section)")].filter((block) => {
+      const { top, bottom } = block.getBoundingClientRect();
+      return places.every((place) => bottom < place.top - 100 || top > place.bottom + 100);
+    });
+    const before = scrollY;
+    const marks = far.map((block) => {
+      const mark = document.createComment("");
+      block.replaceWith(mark);
+      return mark;
+    });
+    try {
+      return (await window.axe.run({ include: parts.map((part) => [part]) })).violations;
+    } finally {
+      for (const [k, mark] of marks.entries()) mark.replaceWith(far[k]);
+      scrollTo({ top: before, behavior: "instant" });
+    }
+  }, parts);
+  return found.map(({ id, help, nodes }) => `axe: ${id}: ${help}: ${nodes[0].html}`);
+}
+
 // Collects what goes wrong on a page from now on: requests to other hosts, failed requests, console errors, page errors.
 export function watch(page, url) {
   const problems = [];

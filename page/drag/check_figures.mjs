@@ -3,13 +3,11 @@
 
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { BOOK, launch, pages, report, serve, twoAtATime, watch } from "../browser.mjs";
+import { BOOK, launch, pages, report, serve, twoAtATime, violations, watch } from "../browser.mjs";
 
 const FOLDER = import.meta.dirname;
-const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const problems = [];
 const states = [];
 const server = await serve();
@@ -168,97 +166,122 @@ async function lead(page, element, [what, places, choice]) {
       .entries()) {
       const now = (await read(element)).inputs[name].value[i];
       const count = Math.round((goal[i] - now) / steps[i]);
-      for (let k = 0; k < Math.abs(count); k++) await page.keyboard.press(keys[count > 0 ? 1 : 0]);
+      const key = keys[count > 0 ? 1 : 0];
+      for (let left = Math.abs(count); left > 0; left -= left >= 5 ? 5 : 1)
+        await page.keyboard.press(left >= 5 ? `Shift+${key}` : key);
     }
   }
   states.push({ ...(await read(element, what)), expected: places });
 }
 
-await twoAtATime(figures, async ({ page: address, tag }) => {
-  // Without script the still picture is there, and nothing else.
-  const still = await browser.newContext({ javaScriptEnabled: false });
-  const silent = await still.newPage();
-  await silent.goto(server.url + address);
-  const picture = silent.locator(`${tag} > img`);
-  if (!(await picture.isVisible()) || !((await picture.getAttribute("alt")) ?? "").match(/.{40}/))
-    problems.push(`${address}: ${tag} has no still picture, or no text for it`);
-  const stillBox = await picture.boundingBox();
-  if (Math.abs((await silent.locator(tag).boundingBox()).height - stillBox.height) > 1)
-    problems.push(`${address}: ${tag} leaves an empty place without script`);
-  await still.close();
-
-  for (const [width, scheme, touch] of [
-    [1280, "light", false],
-    [390, "dark", true],
-  ]) {
-    const context = await browser.newContext({
-      viewport: { width, height: 1000 },
-      colorScheme: scheme,
-      hasTouch: touch,
-      reducedMotion: "reduce",
-    });
-    const page = await context.newPage();
-    const name = `${address}, ${width} px: ${tag}`;
-    // As high before the script has run as afterwards.
-    let release;
-    const measured = new Promise((resolve) => (release = resolve));
-    await page.route(/figures\.js/, (route) => measured.then(() => route.continue()));
-    const found = watch(page, server.url);
-    await page.goto(server.url + address, { waitUntil: "commit" });
+// What holds of figures that were moved; `heights` has those that they began with.
+async function judge(page, heights, name) {
+  const tags = Object.keys(heights);
+  for (const [tag, height] of Object.entries(heights)) {
     const element = page.locator(tag);
-    await element.locator("img").waitFor();
-    const waiting = await element.boundingBox();
-    release();
-    await page.waitForLoadState();
-    const alive = await element.boundingBox();
-    if (Math.abs(waiting.height - alive.height) > 1)
-      problems.push(`${name}: ${waiting.height} px high, then ${alive.height} px`);
-    await element.evaluate((figure) => figure.scrollIntoView({ block: "center", behavior: "instant" }));
-    if (await element.locator("img").isVisible()) problems.push(`${name}: still picture beside the live one`);
-    const judge = async (height) => {
-      await element
-        .locator("[role=status]")
-        .filter({ hasText: /\S/ })
-        .waitFor({ state: "attached", timeout: 10_000 })
-        .catch(() => problems.push(`${name}: nothing is announced`));
-      if (Math.abs((await element.boundingBox()).height - height) > 1) problems.push(`${name}: its height changes`);
-      const wide = await element.evaluate((figure) => figure.scrollWidth > figure.clientWidth + 1);
-      if (wide) problems.push(`${name}: wider than its place`);
-      await page.addScriptTag({ path: axe });
-      const { violations } = await page.evaluate((tag) => window.axe.run(tag), tag);
-      for (const violation of violations)
-        problems.push(`${name}: axe: ${violation.help}: ${violation.nodes[0].html.slice(0, 120)}`);
-      await page.emulateMedia({ media: "print" });
-      if (!(await element.locator("img").isVisible()) || (await element.locator(".live").isVisible()))
-        problems.push(`${name}: print does not show the still picture`);
-      await page.emulateMedia({ media: "screen" });
-    };
-    const [first, ...drags] = moves[tag].drags;
-    states.push(await read(element, "at first"));
-    await drag(page, element, first, touch);
-    // With a wide window all else is done on the figure's own page, where a step is drawn in half of the time.
-    if (!touch) {
-      await judge(alive.height);
-      await page.goto(`${server.url}figures/${tag.replace("natgrad-", "")}.html`);
-      await element.locator(".live").waitFor();
-      await drag(page, element, first, touch);
-    }
-    const height = touch ? alive.height : (await element.boundingBox()).height;
-    for (const move of drags) await drag(page, element, move, touch);
-    for (const keys of moves[tag].keys) await press(page, element, keys);
-    if (!touch) {
-      await element.getByRole("button", { name: "Reset" }).click();
-      const [fresh, reset] = [states.find((state) => state.tag === tag), await read(element, "reset")];
-      for (const part of ["rows", "inputs", "state", "message"])
-        if (JSON.stringify(reset[part]) !== JSON.stringify(fresh[part]))
-          problems.push(`${name}: Reset does not bring back the beginning`);
-      for (const place of moves[tag].places) await lead(page, element, place);
-    }
-    await judge(height);
-    problems.push(...found.map((problem) => `${name}: ${problem}`));
-    await context.close();
+    await element
+      .locator("[role=status]")
+      .filter({ hasText: /\S/ })
+      .waitFor({ state: "attached", timeout: 10_000 })
+      .catch(() => problems.push(`${name}: ${tag}: nothing is announced`));
+    if (Math.abs((await element.boundingBox()).height - height) > 1)
+      problems.push(`${name}: ${tag}: its height changes`);
+    const wide = await element.evaluate((figure) => figure.scrollWidth > figure.clientWidth + 1);
+    if (wide) problems.push(`${name}: ${tag}: wider than its place`);
   }
-});
+  problems.push(...(await violations(page, ...tags)).map((violation) => `${name}: ${violation}`));
+  await page.emulateMedia({ media: "print" });
+  for (const tag of tags)
+    if (!(await page.locator(`${tag} > img`).isVisible()) || (await page.locator(`${tag} .live`).isVisible()))
+      problems.push(`${name}: ${tag}: print does not show the still picture`);
+  await page.emulateMedia({ media: "screen" });
+}
+
+await twoAtATime(
+  Map.groupBy(figures, (figure) => figure.page),
+  async ([address, group]) => {
+    const tags = group.map(({ tag }) => tag);
+    // Without script the still picture is there, and nothing else.
+    const still = await browser.newContext({ javaScriptEnabled: false });
+    const silent = await still.newPage();
+    await silent.goto(server.url + address);
+    for (const tag of tags) {
+      const picture = silent.locator(`${tag} > img`);
+      if (!(await picture.isVisible()) || !((await picture.getAttribute("alt")) ?? "").match(/.{40}/))
+        problems.push(`${address}: ${tag} has no still picture, or no text for it`);
+      const stillBox = await picture.boundingBox();
+      if (Math.abs((await silent.locator(tag).boundingBox()).height - stillBox.height) > 1)
+        problems.push(`${address}: ${tag} leaves an empty place without script`);
+    }
+    await still.close();
+
+    for (const [width, scheme, touch] of [
+      [1280, "light", false],
+      [390, "dark", true],
+    ]) {
+      const context = await browser.newContext({
+        viewport: { width, height: 1000 },
+        colorScheme: scheme,
+        hasTouch: touch,
+        reducedMotion: "reduce",
+      });
+      const page = await context.newPage();
+      const name = `${address}, ${width} px`;
+      // As high before the script has run as afterwards.
+      let release;
+      const measured = new Promise((resolve) => (release = resolve));
+      await page.route(/figures\.js/, (route) => measured.then(() => route.continue()));
+      const found = watch(page, server.url);
+      const measure = async () => {
+        const heights = {};
+        for (const tag of tags) heights[tag] = (await page.locator(tag).boundingBox()).height;
+        return heights;
+      };
+      await page.goto(server.url + address, { waitUntil: "commit" });
+      for (const tag of tags) await page.locator(`${tag} > img`).waitFor();
+      const waiting = await measure();
+      release();
+      await page.waitForLoadState();
+      const alive = await measure();
+      for (const tag of tags)
+        if (Math.abs(waiting[tag] - alive[tag]) > 1)
+          problems.push(`${name}: ${tag}: ${waiting[tag]} px high, then ${alive[tag]} px`);
+      const fresh = {};
+      for (const tag of tags) {
+        const [element, [first, ...drags]] = [page.locator(tag), moves[tag].drags];
+        await element.evaluate((figure) => figure.scrollIntoView({ block: "center", behavior: "instant" }));
+        if (await element.locator("img").isVisible())
+          problems.push(`${name}: ${tag}: still picture beside the live one`);
+        fresh[tag] = await read(element, "at first");
+        states.push(fresh[tag]);
+        await drag(page, element, first, touch);
+        if (!touch) continue;
+        for (const move of drags) await drag(page, element, move, touch);
+        for (const keys of moves[tag].keys) await press(page, element, keys);
+      }
+      await judge(page, alive, name);
+      // With a wide window all else is done on the figure's own page, where a step is drawn in half of the time.
+      for (const tag of touch ? [] : tags) {
+        await page.goto(`${server.url}figures/${tag.replace("natgrad-", "")}.html`);
+        const [element, [first, ...drags]] = [page.locator(tag), moves[tag].drags];
+        await element.locator(".live").waitFor();
+        await drag(page, element, first, touch);
+        const { height } = await element.boundingBox();
+        for (const move of drags) await drag(page, element, move, touch);
+        for (const keys of moves[tag].keys) await press(page, element, keys);
+        await element.getByRole("button", { name: "Reset" }).click();
+        const reset = await read(element, "reset");
+        for (const part of ["rows", "inputs", "state", "message"])
+          if (JSON.stringify(reset[part]) !== JSON.stringify(fresh[tag][part]))
+            problems.push(`${name}: ${tag}: Reset does not bring back the beginning`);
+        for (const place of moves[tag].places) await lead(page, element, place);
+        await judge(page, { [tag]: height }, `${name}, by itself`);
+      }
+      problems.push(...found.map((problem) => `${name}: ${problem}`));
+      await context.close();
+    }
+  },
+);
 
 // An element that a script makes comes to life too: a figure that a reader has drawn.
 {

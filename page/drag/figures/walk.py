@@ -1,5 +1,7 @@
 """What natgrad says of two walks to the best fit: each text that is shown, with its numbers."""
 
+from functools import cache
+
 import numpy as np
 
 import natgrad as ng
@@ -19,16 +21,16 @@ def shown(start, state, inputs, rows, message):
     begin, best = np.array(inputs["start"]), [mean, 1 / variance]
     gaussian = lambda theta: np.array([theta[0], TO_TAU[state["letters"]](theta[1])])
     named = lambda theta: [theta[0], gaussian(theta)[1] ** -0.5]
-    left = lambda theta: GAUSSIAN.kl(best, gaussian(theta))
+    left = lambda theta: nats(tuple(best), tuple(gaussian(theta)))
     yield rows["start"][0], named(begin)
     yield rows["start"][1], left(begin)
     fates = {}
     for way in ("plain", "natural"):
         points, gone = walk(state["letters"], begin, data, way == "natural", state[way])
-        short = [k for k, point in enumerate(points) if left(point) > 1e-6]
+        last = next((k for k in reversed(range(len(points))) if left(points[k]) > 1e-6), -1)
         # Few nats must be left for good. Whether a walk is gone later than that, roundings decide.
-        early, arrived = gone and len(points) <= 40, not gone and short[-1:] != [500]
-        steps = fates[way] = len(points) if early else max(short, default=-1) + 1 if arrived else 500
+        early, arrived = gone and len(points) <= 40, not gone and last != 500
+        steps = fates[way] = len(points) if early else last + 1 if arrived else 500
         yield rows[way][2], steps
         if len(points) > 1:
             yield rows[way][0], named(points[1])
@@ -42,13 +44,23 @@ def shown(start, state, inputs, rows, message):
 
 def walk(letters, theta, data, natural, eta):
     """The points of a walk of 500 steps, and whether it is cut short by what is no Gaussian, or one far away."""
-    family, points = FAMILIES[letters], [theta]
+    points = [theta]
     for _ in range(500):
-        up = family.score(points[-1], data).mean(axis=0)
-        if natural:
-            up = ng.natural_gradient(up, ng.fisher_metric(family, points[-1]))
-        mu, y = points[-1] + eta * up
+        mu, y = points[-1] + eta * direction(letters, tuple(points[-1]), tuple(data), natural)
         if (letters != "log" and y <= 0) or abs(mu) > 1e6 or abs(np.log(TO_TAU[letters](y))) > 30:
             return points, True
         points.append(np.array([mu, y]))
     return points, False
+
+
+# Who has arrived stays in the same few places.
+@cache
+def direction(letters, theta, data, natural):
+    family = FAMILIES[letters]
+    up = family.score(np.array(theta), np.array(data)).mean(axis=0)
+    return ng.natural_gradient(up, ng.fisher_metric(family, np.array(theta))) if natural else up
+
+
+@cache
+def nats(best, gaussian):
+    return GAUSSIAN.kl(best, gaussian)
