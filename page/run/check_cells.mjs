@@ -10,7 +10,8 @@ const CHAPTERS = join(BOOK, "..", "..", "chapters");
 const wanted = process.argv.slice(2);
 const notebooks = readdirSync(CHAPTERS)
   .filter((file) => file.endsWith(".ipynb") && (!wanted.length || wanted.some((word) => file.includes(word))))
-  .sort();
+  .sort()
+  .reverse(); // the last chapter takes longest, and would be waited for
 
 const joined = (text) => (Array.isArray(text) ? text.join("") : text);
 const inOrder = (_key, value) =>
