@@ -148,7 +148,8 @@ def test_the_mean_hessian_of_vectors_in_any_unit(unit):
     family, length = ng.MultivariateGaussian(2), unit**-0.5
     theta = [0.3 * length, -0.2 * length, 2 * unit, 0.5 * unit, unit]
     expected = family.fisher(theta)
-    assert_close(mean_hessian(family, theta), expected, DIFFERENCES, scale(expected))
+    # The roundings of some processors make it 1.7e-7; a step that doesn't follow the unit would lose every digit.
+    assert_close(mean_hessian(family, theta), expected, 3 * DIFFERENCES, scale(expected))
 
 
 def test_so_many_parameters_that_one_draw_fills_a_block():
