@@ -30,7 +30,7 @@ help:
 	@echo "make pdf      build it with the whole book as one PDF, which its first page then links to"
 	@echo "make slides   build it with a PDF of each deck of slides, beside its page"
 	@echo "make serve    build it and open it on this computer, with cells that run"
-	@echo "make test     check everything: style, package, every stored output of every chapter, book"
+	@echo "make test     check style, package, every stored output of every chapter, book; with EVERY=chapter each also in the browser"
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a few minutes"
 	@echo "make check-page  check the pages in a browser: also speed and HTML"
 	@echo "make same     see that another folder, umask and date give the same pages, byte for byte"
@@ -73,7 +73,8 @@ serve: book
 	$(BIN)/node page/serve.mjs
 
 # Each check prints one line, and what is wrong; all of them are run, as many at a time as is said.
-# Those that take minutes, or need more than Chromium, are left to `make check-page`.
+# Those that take minutes, or need more than Chromium, are left to `make check-page`. In the browser, cells and answers take
+# as long as all else: only chapter 1's are run there, unless EVERY=chapter, as before something is merged, or EVERY=answer.
 CHECKS := $(wildcard page/*/check_*.mjs)
 QUICK := $(filter-out %/check_html.mjs %/check_lighthouse.mjs %/check_accessibility.mjs %/check_layout.mjs %/check_entries.mjs %/check_browsers.mjs %/check_servers.mjs,$(CHECKS))
 check = printf "%s\n" $(1) | xargs -n 1 -P $(2) $(BIN)/node

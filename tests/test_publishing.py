@@ -184,7 +184,7 @@ def test_the_workflow_tests_every_supported_python(workflow):
     pythons = workflow["jobs"]["test"]["strategy"]["matrix"]["python"]
     assert pythons == ["3.11", "3.12", "3.13"]
     assert project["requires-python"] == f">={pythons[0]}"
-    assert any(step.get("run", "").endswith("make test") for step in workflow["jobs"]["test"]["steps"])
+    assert any(step.get("run", "").endswith("make test EVERY=chapter") for step in workflow["jobs"]["test"]["steps"])
 
 
 def test_the_workflow_may_do_no_more_than_it_needs(workflow):

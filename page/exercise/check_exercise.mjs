@@ -1,5 +1,6 @@
-// An exercise as its reader does it, and answers that people give, in the browser's Python: of each exercise a wrong one and
-// a right one, because tests/test_exercises.py has all of them tried by the same checks; all here too with EVERY=answer.
+// An exercise as its reader does it, and answers that people give, in the browser's Python: to the exercises of the first
+// chapter a wrong one and a right one each, because tests/test_exercises.py has all of them tried by the same checks;
+// with EVERY=chapter to those of all chapters, with EVERY=answer all answers.
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -18,6 +19,7 @@ const answersTo = (name) =>
 const names = readdirSync(EXERCISES)
   .filter((file) => file.endsWith(".yml"))
   .map((file) => file.replace(".yml", ""))
+  .filter((name) => process.env.EVERY || name === NAME)
   .sort();
 
 const { url, close } = await serve();
