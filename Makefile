@@ -30,7 +30,7 @@ help:
 	@echo "make pdf      build it with the whole book as one PDF, which its first page then links to"
 	@echo "make slides   build it with a PDF of each deck of slides, beside its page"
 	@echo "make serve    build it and open it on this computer, with cells that run"
-	@echo "make test     check style, package, every stored output of every chapter, book; with EVERY=chapter each also in the browser"
+	@echo "make test     check style, package, every stored output of every chapter, book; with EVERY=chapter each also by section and in the browser"
 	@echo "make bench    measure the package beside its peers, for the book's page on that: takes a few minutes"
 	@echo "make check-page  check the pages in a browser: also speed and HTML"
 	@echo "make same     see that another folder, umask and date give the same pages, byte for byte"

@@ -4,6 +4,7 @@ import ast
 import copy
 import json
 import numbers
+import os
 import re
 import shutil
 import statistics
@@ -261,7 +262,8 @@ def kind(value):
     return next((one for one in kinds if isinstance(value, one)), type(value))
 
 
-@pytest.mark.parametrize("name", [*CHAPTERS, "fine_print"])
+# To run all chapters a second time takes as long as many tests: only where EVERY=chapter.
+@pytest.mark.parametrize("name", [*CHAPTERS, "fine_print"] if os.environ.get("EVERY") else ["2_mahalanobis_distances"])
 def test_a_section_runs_by_itself_and_a_name_keeps_its_type(name, monkeypatch):
     monkeypatch.chdir(ROOT / "chapters")  # where Jupyter runs them, and their data are
     monkeypatch.setattr(figures, "show", lambda *_, **__: None)  # takes long, and gives nothing a name

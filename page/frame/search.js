@@ -31,7 +31,7 @@ function labelled(query) {
   const sections = {};
   const results = [];
   for (const [kind, number, mathml, document, anchor] of labels) {
-    const name = formulasAsText(mathml).textContent;
+    const name = mathml.includes("<") ? formulasAsText(parsed(mathml)).textContent : mathml;
     const [known, named] = [[...split(kind), number, ...split(name)], content(split(name))];
     const asked = (word) => named.some((one) => one.startsWith(word));
     if (kind === "Section") sections[number] = `${titles[document]} > Section ${number}, ${name}`;
@@ -111,13 +111,21 @@ function line(node) {
   }
 }
 
-function formulasAsText(html) {
-  const page = new DOMParser().parseFromString(html, "text/html").documentElement;
-  for (const formula of page.querySelectorAll("math")) {
+const parsed = (html) => new DOMParser().parseFromString(html, "text/html").body;
+
+function formulasAsText(element) {
+  for (const formula of element.querySelectorAll("math")) {
     (formula.closest(".katex") ?? formula).replaceWith(line(formula).replace(/\s+/g, " ").trim());
   }
-  return page;
+  return element;
 }
 
+// A page is parsed once, however many of its parts are found, and formulas only in these parts.
+const pages = new Map();
 const text = Search.htmlToText;
-Search.htmlToText = (html, anchor) => text(formulasAsText(html).outerHTML, anchor);
+Search.htmlToText = (html, anchor) => {
+  if (!pages.has(html)) pages.set(html, parsed(html).querySelector('[role="main"]'));
+  const page = pages.get(html);
+  const part = (anchor && page.querySelector(anchor)) || page;
+  return text(`<div role="main">${formulasAsText(part.cloneNode(true)).outerHTML}</div>`, anchor);
+};

@@ -101,7 +101,7 @@ customElements.define(
         b < walls[0] - 1e-9 ? `1 − <i>θ</i> > 2(1 − <i>θ</i>₀)` : b > walls[1] + 1e-9 ? `<i>θ</i> > 2<i>θ</i>₀` : "";
       const onWall = [walls[0], walls[1]].some((wall) => wall > 0 && wall < 1 && Math.abs(wall - b) < 1e-9);
       let message = "Between the walls, <i>θ</i> ≤ 2<i>θ</i>₀ and 1 − <i>θ</i> ≤ 2(1 − <i>θ</i>₀), the sums converge.";
-      if (side) message = `Behind the wall, ${side}: the even sums run away upwards, the odd ones downwards.`;
+      if (side) message = `Behind the wall, ${side}: the sums run away, up and down by turns.`;
       else if (onWall) message = "On the wall itself the sums still arrive, but slowly.";
       else if (Math.abs(a - b) < 1e-9) message = "The same coin twice: all four numbers are zero.";
       return {
