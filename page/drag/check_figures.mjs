@@ -216,7 +216,7 @@ await twoAtATime(
 
     for (const [width, scheme, touch] of [
       [1280, "light", false],
-      [390, "dark", true],
+      [360, "dark", true],
     ]) {
       const context = await browser.newContext({
         viewport: { width, height: 1000 },
