@@ -53,30 +53,32 @@ const everywhere = {
     }
   },
   async "each self-test has three or four choices, one of them right, and they open by keyboard"(page) {
-    for (const box of await page.locator(".self-test").all()) {
-      const replies = await box
-        .locator("details.choice")
-        .evaluateAll((all) => all.map((one) => one.children[1].textContent));
+    const boxes = await page
+      .locator(".self-test")
+      .evaluateAll((all) =>
+        all.map((box) => [...box.querySelectorAll("details.choice")].map((choice) => choice.children[1].textContent)),
+      );
+    for (const replies of boxes) {
       assert.ok([3, 4].includes(replies.length), `${replies.length} choices`);
       assert.equal(replies.filter((reply) => /^Yes\b/.test(reply)).length, 1);
-      const choice = box.locator("details.choice").first();
-      await choice.locator("summary").focus();
-      await page.keyboard.press("Enter");
-      assert.ok(await choice.locator("p").first().isVisible());
     }
+    if (!boxes.length) return;
+    const choice = page.locator(".self-test details.choice").first();
+    await choice.locator("summary").focus();
+    await page.keyboard.press("Enter");
+    assert.ok(await choice.locator("p").first().isVisible());
   },
   async "every address of the concordance leads to something that can be seen"(page, path) {
     const ids = cited.filter(([cited]) => cited === path).map(([, id]) => id);
-    const hidden = await page.evaluate(async (ids) => {
+    const hidden = await page.evaluate((ids) => {
       const found = [];
       for (const id of ids) {
         const place = document.getElementById(id);
         if (!place) found.push(id);
         if (!place?.closest("details")) continue; // nothing can hide it
         for (const fold of document.querySelectorAll("details.fold[open]")) fold.open = false;
-        const led = new Promise((resolve) => addEventListener("hashchange", resolve, { once: true }));
-        location.hash = id;
-        await led;
+        history.replaceState(null, "", `#${id}`);
+        dispatchEvent(new Event("hashchange"));
         if (place.closest("details:not([open])")) found.push(id);
       }
       return found;
